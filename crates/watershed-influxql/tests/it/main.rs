@@ -1,0 +1,5 @@
+//! Tests of the crate through its public face.
+
+mod corpora;
+mod hostile;
+mod round_trip;

@@ -1,0 +1,438 @@
+//! Rows that are in the log and not yet in a file, by table and partition.
+//!
+//! One thread inserts (the log's, or replay before it starts), any number of readers take snapshots,
+//! and the persister freezes and drops pieces. Each partition has its own lock, held for an insertion
+//! or a snapshot and never across I/O.
+
+mod chunk;
+mod piece;
+mod registry;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub(crate) use chunk::Chunk;
+pub use piece::BufferedPiece;
+pub(crate) use registry::SeriesKeys;
+
+use crate::invariants;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use piece::OpenPiece;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use watershed_model::{
+    Counter, CounterRange, DatabaseId, Epoch, PartitionKey, TableBatch, TableId, TimeRange,
+    Timestamp, WriteBatch, WriterId,
+};
+
+/// Names a partition of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PartitionId {
+    pub(crate) database: DatabaseId,
+    pub(crate) table: TableId,
+    pub(crate) partition: PartitionKey,
+}
+
+/// What the persister needs to know to choose a partition.
+#[derive(Debug, Clone)]
+pub(crate) struct PartitionStatus {
+    pub(crate) id: PartitionId,
+    pub(crate) bytes: u64,
+    /// The oldest batch with rows in it.
+    pub(crate) oldest: Counter,
+    /// When that batch came in.
+    pub(crate) first_write: Timestamp,
+    /// When its latest batch came in.
+    pub(crate) last_write: Timestamp,
+}
+
+type Partitions = HashMap<TableId, BTreeMap<PartitionKey, Arc<Partition>>>;
+
+/// The buffer of one writer.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    writer: WriterId,
+    partitions: RwLock<Partitions>,
+    bytes_by_database: Mutex<HashMap<DatabaseId, u64>>,
+    bytes: AtomicU64,
+    /// Bytes of batches on the way here.
+    reserved: AtomicU64,
+    /// All batches below are in, or never will be.
+    next_unapplied: AtomicU64,
+}
+
+impl Buffer {
+    /// An empty buffer.
+    pub(crate) fn new(writer: WriterId) -> Self {
+        Self {
+            writer,
+            partitions: RwLock::default(),
+            bytes_by_database: Mutex::default(),
+            bytes: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
+            next_unapplied: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes in the rows of a batch, all of which are in the log.
+    ///
+    /// Returns the bytes of the biggest partition it touched.
+    ///
+    /// # Panics
+    /// When `counter` is not above those of all batches before.
+    pub(crate) fn insert(
+        &self,
+        epoch: Epoch,
+        counter: Counter,
+        batch: WriteBatch,
+        now: Timestamp,
+    ) -> u64 {
+        invariants::counters_ascend(self.next_unapplied(), counter);
+        let mut biggest = 0;
+        for rows in batch.tables.into_iter().filter(|rows| rows.rows() > 0) {
+            // The read lock is held during the insertion: the partition can't be removed meanwhile.
+            let partitions = self.with_partition(batch.database, &rows);
+            let Some(partition) = find(&partitions, rows.table, &rows.partition) else {
+                continue;
+            };
+            let (before, after) = partition.insert(self.writer, epoch, counter, rows, now);
+            self.account(batch.database, before, after);
+            biggest = biggest.max(after);
+        }
+        // Last, so that whoever reads it and then looks at the partitions finds the rows.
+        self.next_unapplied
+            .store(counter.next().get(), Ordering::Release);
+        biggest
+    }
+
+    /// A read lock under which the partition of `rows` exists.
+    fn with_partition(
+        &self,
+        database: DatabaseId,
+        rows: &TableBatch,
+    ) -> RwLockReadGuard<'_, Partitions> {
+        let partitions = self.partitions.read();
+        if find(&partitions, rows.table, &rows.partition).is_some() {
+            return partitions;
+        }
+        drop(partitions);
+        let id = PartitionId {
+            database,
+            table: rows.table,
+            partition: rows.partition.clone(),
+        };
+        let mut partitions = self.partitions.write();
+        partitions
+            .entry(rows.table)
+            .or_default()
+            .entry(rows.partition.clone())
+            .or_insert_with(|| Arc::new(Partition::new(id)));
+        RwLockWriteGuard::downgrade(partitions)
+    }
+
+    /// The pieces of a table whose times overlap `times`; within a partition the oldest first.
+    pub(crate) fn rows(&self, table: TableId, times: TimeRange) -> Vec<BufferedPiece> {
+        let partitions: Vec<Arc<Partition>> = match self.partitions.read().get(&table) {
+            Some(partitions) => partitions.values().cloned().collect(),
+            None => return Vec::new(),
+        };
+        partitions
+            .iter()
+            .flat_map(|partition| partition.snapshot(self.writer, times))
+            .collect()
+    }
+
+    /// Every partition with rows, in no order.
+    pub(crate) fn status(&self) -> Vec<PartitionStatus> {
+        self.all()
+            .iter()
+            .filter_map(|partition| partition.status())
+            .collect()
+    }
+
+    /// The oldest piece of the partition, which from now on doesn't grow; `None` without rows.
+    pub(crate) fn freeze_oldest(&self, id: &PartitionId) -> Option<BufferedPiece> {
+        let partition = find(&self.partitions.read(), id.table, &id.partition).cloned()?;
+        let (piece, before, after) = partition.freeze_oldest(self.writer)?;
+        self.account(id.database, before, after);
+        Some(piece)
+    }
+
+    /// Forgets the oldest piece of the partition.
+    ///
+    /// # Panics
+    /// When that is not the piece with those counters.
+    pub(crate) fn drop_oldest(&self, id: &PartitionId, counters: CounterRange) {
+        let mut partitions = self.partitions.write();
+        let Some(of_table) = partitions.get_mut(&id.table) else {
+            return;
+        };
+        let Some(partition) = of_table.get(&id.partition) else {
+            return;
+        };
+        let (before, after, is_empty) = partition.drop_oldest(counters);
+        if is_empty {
+            of_table.remove(&id.partition);
+        }
+        if of_table.is_empty() {
+            partitions.remove(&id.table);
+        }
+        drop(partitions);
+        self.account(id.database, before, after);
+    }
+
+    /// Follows a partition from `before` to `after` bytes.
+    fn account(&self, database: DatabaseId, before: u64, after: u64) {
+        let mut by_database = self.bytes_by_database.lock();
+        let bytes = by_database.entry(database).or_default();
+        invariants::memory_adds_up(*bytes, before.saturating_sub(after));
+        *bytes = (*bytes + after).saturating_sub(before);
+        if *bytes == 0 {
+            by_database.remove(&database);
+        }
+        // Under the same lock, so that the total never falls below what it is the sum of.
+        if after >= before {
+            self.bytes.fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.bytes.fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
+
+    /// The counter below which no batch has a row here and none will come: the log may forget them.
+    pub(crate) fn lowest_unpersisted(&self) -> Counter {
+        // Read before the partitions are looked at: a batch that comes in meanwhile is not below it.
+        let next_unapplied = self.next_unapplied();
+        self.oldest()
+            .map_or(next_unapplied, |oldest| oldest.min(next_unapplied))
+    }
+
+    /// The oldest batch with a row here.
+    pub(crate) fn oldest(&self) -> Option<Counter> {
+        self.all()
+            .iter()
+            .filter_map(|partition| partition.oldest())
+            .min()
+    }
+
+    /// The counter after that of the newest batch taken in.
+    pub(crate) fn next_unapplied(&self) -> Counter {
+        Counter::new(self.next_unapplied.load(Ordering::Acquire))
+    }
+
+    /// Bytes held, capacity included.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes held for a database.
+    pub(crate) fn bytes_of(&self, database: DatabaseId) -> u64 {
+        self.bytes_by_database
+            .lock()
+            .get(&database)
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Sets memory aside for a batch on its way here, or tells how much is used.
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64, limit: u64) -> Result<Reservation, u64> {
+        let held = self.bytes();
+        let admit = |reserved: u64| Some(reserved + bytes).filter(|sum| held + sum <= limit);
+        match self
+            .reserved
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, admit)
+        {
+            Ok(_) => Ok(Reservation {
+                buffer: Arc::clone(self),
+                bytes,
+            }),
+            Err(reserved) => Err(held + reserved),
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Partition>> {
+        self.partitions
+            .read()
+            .values()
+            .flat_map(|of_table| of_table.values().cloned())
+            .collect()
+    }
+}
+
+fn find<'a>(
+    partitions: &'a Partitions,
+    table: TableId,
+    key: &PartitionKey,
+) -> Option<&'a Arc<Partition>> {
+    partitions.get(&table)?.get(key)
+}
+
+/// Memory set aside for a batch; given back on drop.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    buffer: Arc<Buffer>,
+    bytes: u64,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.buffer
+            .reserved
+            .fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The rows of one partition.
+#[derive(Debug)]
+struct Partition {
+    id: PartitionId,
+    pieces: Mutex<Pieces>,
+}
+
+#[derive(Debug, Default)]
+struct Pieces {
+    /// Oldest first, all older than the open one.
+    frozen: VecDeque<FrozenPiece>,
+    open: Option<OpenPiece>,
+    frozen_bytes: usize,
+}
+
+#[derive(Debug)]
+struct FrozenPiece {
+    piece: BufferedPiece,
+    first_write: Timestamp,
+    last_write: Timestamp,
+}
+
+impl Partition {
+    fn new(id: PartitionId) -> Self {
+        Self {
+            id,
+            pieces: Mutex::default(),
+        }
+    }
+
+    /// Returns the bytes of the partition before and after. It may shrink: a full piece that is frozen
+    /// gives up its hash table, and a tail copied because a reader holds it loses its spare capacity.
+    fn insert(
+        &self,
+        writer: WriterId,
+        epoch: Epoch,
+        counter: Counter,
+        rows: TableBatch,
+        now: Timestamp,
+    ) -> (u64, u64) {
+        let mut pieces = self.pieces.lock();
+        let before = pieces.bytes();
+        if pieces
+            .open
+            .as_ref()
+            .is_some_and(|open| !open.takes(epoch, &rows))
+        {
+            pieces.freeze_open(&self.id.partition, writer);
+        }
+        pieces
+            .open
+            .get_or_insert_with(|| OpenPiece::new(epoch, counter, now))
+            .insert(epoch, counter, rows, now);
+        (before, pieces.bytes())
+    }
+
+    fn snapshot(&self, writer: WriterId, times: TimeRange) -> Vec<BufferedPiece> {
+        let pieces = self.pieces.lock();
+        let frozen = pieces.frozen.iter().map(|frozen| &frozen.piece);
+        let mut found: Vec<_> = frozen
+            .filter(|piece| piece.times.overlaps(&times))
+            .cloned()
+            .collect();
+        if let Some(open) = pieces
+            .open
+            .as_ref()
+            .filter(|open| open.times().overlaps(&times))
+        {
+            found.push(open.snapshot(&self.id.partition, writer));
+        }
+        found
+    }
+
+    /// The oldest piece, and the bytes before and after freezing it.
+    fn freeze_oldest(&self, writer: WriterId) -> Option<(BufferedPiece, u64, u64)> {
+        let mut pieces = self.pieces.lock();
+        let before = pieces.bytes();
+        if pieces.frozen.is_empty() {
+            pieces.freeze_open(&self.id.partition, writer);
+        }
+        let oldest = pieces.frozen.front()?.piece.clone();
+        Some((oldest, before, pieces.bytes()))
+    }
+
+    /// Returns the bytes before and after, and whether nothing is left.
+    fn drop_oldest(&self, counters: CounterRange) -> (u64, u64, bool) {
+        let mut pieces = self.pieces.lock();
+        let before = pieces.bytes();
+        if let Some(oldest) = pieces.frozen.pop_front() {
+            invariants::oldest_piece_first(oldest.piece.counters, counters);
+            pieces.frozen_bytes -= oldest.piece.content.memory_bytes();
+        }
+        (
+            before,
+            pieces.bytes(),
+            pieces.frozen.is_empty() && pieces.open.is_none(),
+        )
+    }
+
+    fn oldest(&self) -> Option<Counter> {
+        let pieces = self.pieces.lock();
+        let frozen = pieces
+            .frozen
+            .front()
+            .map(|frozen| frozen.piece.counters.min);
+        frozen.or_else(|| pieces.open.as_ref().map(|open| open.counters().min))
+    }
+
+    fn status(&self) -> Option<PartitionStatus> {
+        let pieces = self.pieces.lock();
+        let frozen = pieces.frozen.iter().map(|frozen| {
+            (
+                frozen.piece.counters.min,
+                frozen.first_write,
+                frozen.last_write,
+            )
+        });
+        let open = pieces
+            .open
+            .as_ref()
+            .map(|open| (open.counters().min, open.first_write(), open.last_write()));
+        let mut spans = frozen.chain(open);
+        let (oldest, first_write, last_write) = spans.next()?;
+        let last_write = spans.map(|span| span.2).fold(last_write, Timestamp::max);
+        let id = self.id.clone();
+        Some(PartitionStatus {
+            id,
+            bytes: pieces.bytes(),
+            oldest,
+            first_write,
+            last_write,
+        })
+    }
+}
+
+impl Pieces {
+    fn freeze_open(&mut self, partition: &PartitionKey, writer: WriterId) {
+        let Some(open) = self.open.take() else { return };
+        let (first_write, last_write) = (open.first_write(), open.last_write());
+        let piece = open.freeze(partition, writer);
+        self.frozen_bytes += piece.content.memory_bytes();
+        self.frozen.push_back(FrozenPiece {
+            piece,
+            first_write,
+            last_write,
+        });
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.frozen_bytes + self.open.as_ref().map_or(0, OpenPiece::memory_bytes)) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests;

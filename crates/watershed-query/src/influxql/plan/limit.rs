@@ -1,0 +1,146 @@
+//! `LIMIT` and `OFFSET`: of each group, and for window functions of each column.
+
+use super::{Planned, PlannedField, Planner, RANK, field_column};
+use crate::influxql::error::Result;
+use crate::influxql::functions::{Class, Kind, kind};
+use crate::influxql::relation::{TIME, column};
+use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_window::row_number::row_number;
+use datafusion::logical_expr::expr::{Sort, WindowFunction};
+use datafusion::logical_expr::{
+    Expr as PlanExpr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, WindowFrame,
+    WindowFunctionDefinition, lit, when,
+};
+use watershed_influxql::Expr;
+
+/// How rows of one group and time are ordered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Order {
+    /// For the limit alone.
+    ties: Vec<PlanExpr>,
+    /// By the column [`RANK`], also in the result.
+    ranked: bool,
+}
+
+impl Order {
+    pub(super) fn ties(ties: Vec<PlanExpr>) -> Self {
+        Self { ties, ranked: false }
+    }
+
+    /// The columns of the plan that the order needs.
+    pub(super) fn columns(&self) -> Vec<PlanExpr> {
+        self.ties.clone()
+    }
+
+    pub(super) fn ranked() -> Self {
+        Self { ties: vec![column(RANK)], ranked: true }
+    }
+}
+
+impl Planner<'_> {
+    /// The columns of the result out of `plan`, which has them and perhaps more, cut to the limit.
+    pub(super) fn limited(
+        &self,
+        plan: LogicalPlan,
+        fields: Vec<PlannedField>,
+        order: Order,
+    ) -> Result<Planned> {
+        let clauses = &self.query.clauses;
+        let plan = match (clauses.limit, clauses.offset) {
+            (None, 0) => plan,
+            _ if self.has_windows() => self.limited_by_column(plan, &order)?,
+            (Some(limit), offset) if self.query.groups.is_empty() => {
+                let builder = LogicalPlanBuilder::from(plan);
+                builder.sort(self.order(&order))?.limit(offset, Some(limit))?.build()?
+            }
+            _ => {
+                let number = self.row_number(&order)?.alias("n");
+                let kept = self.within(column("n"));
+                LogicalPlanBuilder::from(plan).window(vec![number])?.filter(kept)?.build()?
+            }
+        };
+        let mut exprs = self.result_keys();
+        exprs.extend((0..fields.len()).map(|at| column(&field_column(at))));
+        if order.ranked {
+            exprs.push(column(RANK));
+        }
+        let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
+        let (name, groups) = (self.relation.name.clone(), self.query.groups.clone());
+        Ok(Planned { name, plan, groups, fields, ranked: order.ranked })
+    }
+
+    /// The group columns and time.
+    pub(super) fn result_keys(&self) -> Vec<PlanExpr> {
+        let mut keys = self.group_columns();
+        keys.push(column(TIME));
+        keys
+    }
+
+    fn has_windows(&self) -> bool {
+        matches!(
+            self.query.class,
+            Class::Window | Class::WindowAggregate | Class::WindowAggregateMixed
+        )
+    }
+
+    /// Whether the column has a window function in it.
+    pub(super) fn is_windowed(expr: &Expr) -> bool {
+        let is_window = |e: &Expr| matches!(e, Expr::Call(call) if kind(&call.name) == Some(Kind::Window));
+        expr.any(&mut |e| is_window(e))
+    }
+
+    pub(super) fn order(&self, order: &Order) -> Vec<Sort> {
+        let ties = order.ties.iter().map(|tie| tie.clone().sort(true, true));
+        std::iter::once(self.by_time()).chain(ties).collect()
+    }
+
+    fn row_number(&self, order: &Order) -> Result<PlanExpr> {
+        let number = row_number().partition_by(self.group_columns()).order_by(self.order(order));
+        Ok(number.build()?)
+    }
+
+    /// Whether the row or value of that number (from 1 on) is inside the limit.
+    fn within(&self, number: PlanExpr) -> PlanExpr {
+        let offset = i64::try_from(self.query.clauses.offset).unwrap_or(i64::MAX);
+        let number = datafusion::logical_expr::cast(number, arrow::datatypes::DataType::Int64);
+        let after = number.clone().gt(lit(offset));
+        match self.query.clauses.limit.and_then(|limit| i64::try_from(limit).ok()) {
+            Some(limit) => after.and(number.lt_eq(lit(offset.saturating_add(limit)))),
+            None => after,
+        }
+    }
+
+    /// Each window column keeps its own values inside the limit; other columns are counted by row. Rows
+    /// in which nothing is kept go.
+    fn limited_by_column(&self, plan: LogicalPlan, order: &Order) -> Result<LogicalPlan> {
+        let (mut windows, mut exprs, mut kept) = (Vec::new(), self.result_keys(), Vec::new());
+        for (at, field) in self.query.fields.iter().enumerate() {
+            let value = column(&field_column(at));
+            let name = format!("n{at}");
+            let keep = if Self::is_windowed(&field.expr) {
+                windows.push(self.value_number(value.clone(), order)?.alias(&name));
+                value.clone().is_not_null().and(self.within(column(&name)))
+            } else {
+                windows.push(self.row_number(order)?.alias(&name));
+                self.within(column(&name))
+            };
+            exprs.push(when(keep.clone(), value).end()?.alias(field_column(at)));
+            kept.push(keep);
+        }
+        let builder = LogicalPlanBuilder::from(plan).window(windows)?;
+        let builder = match kept.into_iter().reduce(PlanExpr::or) {
+            Some(any) => builder.filter(any)?,
+            None => builder,
+        };
+        Ok(builder.project(exprs)?.build()?)
+    }
+
+    /// How many values a column has up to a row.
+    fn value_number(&self, value: PlanExpr, order: &Order) -> Result<PlanExpr> {
+        let function = WindowFunctionDefinition::AggregateUDF(count_udaf());
+        let count = PlanExpr::from(WindowFunction::new(function, vec![value]));
+        let count = count.partition_by(self.group_columns()).order_by(self.order(order));
+        // Up to this row, not to the last of its equals.
+        Ok(count.window_frame(WindowFrame::new(Some(true))).build()?)
+    }
+}

@@ -1,0 +1,160 @@
+//! Window functions, over fields and over aggregates.
+
+use super::limit::Order;
+use super::{Inputs, Planned, Planner, field_column};
+use crate::influxql::error::{Result, invalid};
+use crate::influxql::expr::{Lower, variable};
+use crate::influxql::relation::{TIME, column};
+use crate::influxql::types::{Value, ValueType};
+use crate::influxql::windows::WindowFunction;
+use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder};
+use watershed_influxql::{Call, Expr};
+
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
+/// The window functions of a statement, those that others use first.
+#[derive(Debug, Default)]
+pub(super) struct Windows {
+    levels: Vec<Vec<PlanExpr>>,
+    names: Vec<(String, usize)>,
+}
+
+impl Windows {
+    /// Plans the functions, level by level.
+    pub(super) fn apply(self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let mut builder = LogicalPlanBuilder::from(plan);
+        for level in self.levels {
+            builder = builder.window(level)?;
+        }
+        Ok(builder.build()?)
+    }
+
+    /// The column that holds the value of the function.
+    fn add(&mut self, argument: &PlanExpr, window: PlanExpr) -> PlanExpr {
+        let level = argument
+            .column_refs()
+            .into_iter()
+            .filter_map(|used| self.names.iter().find(|(name, _)| *name == used.name))
+            .map(|(_, level)| level + 1)
+            .max()
+            .unwrap_or(0);
+        let name = format!("w{}", self.names.len());
+        if self.levels.len() <= level {
+            self.levels.resize_with(level + 1, Vec::new);
+        }
+        self.levels[level].push(window.alias(&name));
+        self.names.push((name.clone(), level));
+        column(&name)
+    }
+}
+
+impl Planner<'_> {
+    /// A window function over what its argument is here.
+    pub(super) fn window(
+        &self,
+        call: &Call,
+        argument: Value,
+        order: &Order,
+        windows: &mut Windows,
+    ) -> Result<Value> {
+        let takes_anything = call.name == "elapsed";
+        if argument.value_type == ValueType::Null || argument.value_type == ValueType::Tag {
+            return Ok(Value::null());
+        }
+        if !argument.value_type.is_number() && !takes_anything {
+            return invalid(format!(
+                "{} of a {} is not possible",
+                call.name, argument.value_type
+            ));
+        }
+        let function = self.window_function(call);
+        let value_type = match &function {
+            WindowFunction::Elapsed { .. } => ValueType::Integer,
+            WindowFunction::Derivative { .. } | WindowFunction::MovingAverage { .. } => {
+                ValueType::Float
+            }
+            _ => argument.value_type,
+        };
+        let rows = (self.group_columns(), self.order(order));
+        let window = function.over(argument.expr.clone(), column(TIME), rows.0, rows.1)?;
+        Ok(Value::new(windows.add(&argument.expr, window), value_type))
+    }
+
+    fn window_function(&self, call: &Call) -> WindowFunction {
+        let unit = match call.args.get(1) {
+            Some(Expr::Duration(nanos)) => Some(*nanos),
+            _ => None,
+        };
+        let interval = self.query.clauses.buckets.as_ref().map(|buckets| buckets.nanos());
+        let of_rate = unit.or(interval).unwrap_or(NANOS_PER_SECOND);
+        let non_negative = call.name.starts_with("non_negative");
+        match call.name.as_str() {
+            "derivative" | "non_negative_derivative" => {
+                WindowFunction::Derivative { unit: of_rate, non_negative }
+            }
+            "elapsed" => WindowFunction::Elapsed { unit: unit.unwrap_or(1) },
+            "cumulative_sum" => WindowFunction::CumulativeSum,
+            "moving_average" => {
+                let points = match call.args.get(1) {
+                    Some(Expr::Integer(points)) => usize::try_from(*points).unwrap_or(usize::MAX),
+                    _ => 1,
+                };
+                WindowFunction::MovingAverage { points }
+            }
+            _ => WindowFunction::Difference { non_negative },
+        }
+    }
+
+    /// Window functions over fields.
+    pub(super) fn raw_window(&self) -> Result<Planned> {
+        let mut inputs = Inputs::default();
+        let order = Order::ties(inputs.add_all(self.ties()));
+        let mut lower =
+            WindowRows { planner: self, inputs, windows: Windows::default(), order: order.clone() };
+        let (fields, planned) = self.fields(&mut lower)?;
+        let WindowRows { inputs, windows, .. } = lower;
+        let mut exprs = self.groups()?;
+        exprs.push(column(TIME).alias(TIME));
+        exprs.extend(inputs.into_exprs());
+        let plan = windows.apply(self.rows()?.project(exprs)?.build()?)?;
+        let mut results = self.result_keys();
+        results.extend(fields);
+        results.extend(order.columns());
+        let plan = LogicalPlanBuilder::from(plan).project(results)?;
+        let plan = plan.filter(self.has_window_value())?.build()?;
+        self.limited(plan, planned, order)
+    }
+
+    /// Whether a window column of the row has a value.
+    pub(super) fn has_window_value(&self) -> PlanExpr {
+        let fields = self.query.fields.iter().enumerate();
+        let windowed = fields.filter(|(_, field)| Self::is_windowed(&field.expr));
+        let present = windowed.map(|(at, _)| column(&field_column(at)).is_not_null());
+        present.reduce(PlanExpr::or).unwrap_or_else(|| datafusion::logical_expr::lit(true))
+    }
+}
+
+/// Fields made of window functions over rows.
+struct WindowRows<'a> {
+    planner: &'a Planner<'a>,
+    inputs: Inputs,
+    windows: Windows,
+    order: Order,
+}
+
+impl Lower for WindowRows<'_> {
+    fn leaf(&mut self, expr: &Expr) -> Result<Value> {
+        let Expr::Call(call) = expr else {
+            return invalid("mixing aggregate and non-aggregate columns is not supported");
+        };
+        let argument = match call.args.first() {
+            Some(Expr::Var(var)) => variable(self.planner.relation, var),
+            _ => Value::null(),
+        };
+        let argument = match argument.value_type {
+            ValueType::Null | ValueType::Tag => Value::null(),
+            value_type => Value::new(self.inputs.add(argument.expr), value_type),
+        };
+        self.planner.window(call, argument, &self.order, &mut self.windows)
+    }
+}

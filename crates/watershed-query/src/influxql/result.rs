@@ -1,0 +1,239 @@
+//! The rows of all relations as one result, in the layout that clients get.
+//!
+//! Columns: [`MEASUREMENT`], time, the tags grouped by that are not selected, the selected columns. Rows
+//! are ordered by table, group (absent tags last), time, and then the selected tags.
+
+use super::error::{Result, invalid};
+use super::functions::Class;
+use super::plan::{Planned, PlannedField, RANK, field_column, group_column};
+use super::relation::{TIME, column};
+use super::scalar::in_zone;
+use super::select::Query;
+use super::types::{Value, ValueType, time_data_type};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::expr::Sort;
+use datafusion::logical_expr::{
+    EmptyRelation, Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder, lit,
+};
+use std::collections::HashMap;
+use std::sync::Arc;
+use watershed_model::ColumnType;
+
+/// The column with the name of the table.
+pub(super) const MEASUREMENT: &str = "iox::measurement";
+/// The metadata of a field that says what column of a table it shows.
+const COLUMN_TYPE: &str = "iox::column::type";
+/// The metadata of a schema that says by what tags the rows are grouped.
+const GROUP_KEY: &str = "iox::influxql::group_key::metadata";
+/// The metadata of a schema that names the only table.
+const MEASUREMENT_NAME: &str = "iox::measurement::name";
+
+/// A plan, and what its columns are called in the result.
+pub(super) struct Statement {
+    pub(super) plan: LogicalPlan,
+    pub(super) schema: SchemaRef,
+}
+
+/// What a column of the result is over all tables.
+struct Merged {
+    fields: Vec<PlannedField>,
+}
+
+impl Merged {
+    fn of(parts: &[Planned]) -> Result<Self> {
+        let mut fields = parts.first().map(|part| part.fields.clone()).unwrap_or_default();
+        for part in &parts[1..] {
+            for (known, field) in fields.iter_mut().zip(&part.fields) {
+                let Some(merged) = known.value_type.merge(field.value_type) else {
+                    return invalid(format!(
+                        "cannot mix tag and field columns with the same name: {}",
+                        field.name
+                    ));
+                };
+                known.value_type = merged;
+            }
+        }
+        Ok(Self { fields })
+    }
+}
+
+/// The result of a statement; `parts` are in name order.
+pub(super) fn statement(parts: Vec<Planned>, query: &Query) -> Result<Statement> {
+    if parts.is_empty() {
+        return nothing();
+    }
+    let merged = Merged::of(&parts)?;
+    let schema = schema(&parts, &merged, query);
+    let several = parts.len() > 1;
+    let ranked = parts.iter().all(|part| part.ranked);
+    let plan = sorted(union(parts, &merged)?, &merged, query, several, ranked)?;
+    let mut exprs = vec![column(MEASUREMENT), zoned(query)];
+    exprs.extend(hidden_groups(&merged, query).into_iter().map(|at| column(&group_column(at))));
+    exprs.extend((0..merged.fields.len()).map(|at| column(&field_column(at))));
+    let plan = plan.project(exprs)?.build()?;
+    Ok(Statement { plan, schema })
+}
+
+/// A result without rows, of which not even the columns are known.
+fn nothing() -> Result<Statement> {
+    let schema = Arc::new(Schema::new(vec![measurement_field()]));
+    let schema = Arc::new(schema.as_ref().clone().with_metadata(group_metadata("{}".to_owned())));
+    let plan = LogicalPlan::EmptyRelation(EmptyRelation {
+        produce_one_row: false,
+        schema: Arc::new(DFSchema::try_from(schema.as_ref().clone())?),
+    });
+    Ok(Statement { plan, schema })
+}
+
+fn union(parts: Vec<Planned>, merged: &Merged) -> Result<LogicalPlanBuilder> {
+    let mut joined: Option<LogicalPlanBuilder> = None;
+    for part in parts {
+        let aligned = aligned(part, merged)?;
+        joined = Some(match joined {
+            Some(before) => before.union(aligned.build()?)?,
+            None => aligned,
+        });
+    }
+    match joined {
+        Some(joined) => Ok(joined),
+        None => invalid("nothing to select from"),
+    }
+}
+
+/// The columns of one table with the types they have over all tables.
+fn aligned(part: Planned, merged: &Merged) -> Result<LogicalPlanBuilder> {
+    let mut exprs = vec![lit(part.name).alias(MEASUREMENT), column(TIME)];
+    exprs.extend((0..part.groups.len()).map(|at| column(&group_column(at))));
+    for (at, (field, merged)) in part.fields.iter().zip(&merged.fields).enumerate() {
+        let name = field_column(at);
+        let value = Value::new(column(&name), field.value_type);
+        let stored = match field.value_type == merged.value_type {
+            true => value.expr,
+            false => value.stored_as(merged.value_type)?.alias(name),
+        };
+        exprs.push(stored);
+    }
+    if part.ranked {
+        exprs.push(column(RANK));
+    }
+    Ok(LogicalPlanBuilder::from(part.plan).project(exprs)?)
+}
+
+fn sorted(
+    plan: LogicalPlanBuilder,
+    merged: &Merged,
+    query: &Query,
+    several: bool,
+    ranked: bool,
+) -> Result<LogicalPlanBuilder> {
+    let mut order: Vec<Sort> = Vec::new();
+    if several {
+        order.push(column(MEASUREMENT).sort(true, false));
+    }
+    order.extend((0..query.groups.len()).map(|at| column(&group_column(at)).sort(true, false)));
+    order.push(column(TIME).sort(!query.clauses.descending, true));
+    let tags = merged.fields.iter().enumerate().filter(|(_, f)| f.value_type == ValueType::Tag);
+    order.extend(tags.map(|(at, _)| column(&field_column(at)).sort(true, false)));
+    if ranked {
+        order.push(column(RANK).sort(true, false));
+    }
+    Ok(plan.sort(order)?)
+}
+
+fn zoned(query: &Query) -> PlanExpr {
+    match query.clauses.zone {
+        Some(zone) => in_zone(column(TIME), zone.name()).alias(TIME),
+        None => column(TIME),
+    }
+}
+
+/// Where a tag that is grouped by is selected under its own name.
+fn selected_at(merged: &Merged, tag: &str) -> Option<usize> {
+    let is_tag = |field: &PlannedField| {
+        field.name == tag
+            && field.source.as_deref() == Some(tag)
+            && field.value_type == ValueType::Tag
+    };
+    merged.fields.iter().position(is_tag)
+}
+
+/// The groups that have a column of their own in the result.
+fn hidden_groups(merged: &Merged, query: &Query) -> Vec<usize> {
+    let groups = query.groups.iter().enumerate();
+    groups.filter(|(_, tag)| selected_at(merged, tag).is_none()).map(|(at, _)| at).collect()
+}
+
+fn measurement_field() -> Field {
+    Field::new(MEASUREMENT, DataType::Utf8, false)
+}
+
+fn group_metadata(keys: String) -> HashMap<String, String> {
+    HashMap::from([(GROUP_KEY.to_owned(), keys)])
+}
+
+fn with_type(field: Field, column_type: Option<&str>) -> Field {
+    match column_type {
+        Some(name) => {
+            let metadata = HashMap::from([(COLUMN_TYPE.to_owned(), name.to_owned())]);
+            field.with_metadata(metadata)
+        }
+        None => field,
+    }
+}
+
+fn schema(parts: &[Planned], merged: &Merged, query: &Query) -> SchemaRef {
+    let mut fields = vec![measurement_field(), time_field(query)];
+    let hidden = hidden_groups(merged, query);
+    for at in &hidden {
+        let field = Field::new(&query.groups[*at], ValueType::Tag.data_type(), true);
+        fields.push(with_type(field, ValueType::Tag.metadata()));
+    }
+    let first = fields.len();
+    for field in &merged.fields {
+        let column_type = field.source.as_ref().and_then(|_| field.value_type.metadata());
+        // A column beside a selector is not straight from the table any more, neither is `last(v)`.
+        let column_type = column_type.filter(|_| shows_rows(query.class));
+        let column = Field::new(&field.name, field.value_type.data_type(), true);
+        fields.push(with_type(column, column_type));
+    }
+    let keys = query.groups.iter().map(|tag| match selected_at(merged, tag) {
+        Some(at) => group_key(tag, first + at, true),
+        None => {
+            let at = hidden.iter().position(|at| query.groups[*at] == *tag).unwrap_or(0);
+            group_key(tag, 2 + at, false)
+        }
+    });
+    let keys: Vec<serde_json::Value> = keys.collect();
+    let keys = match keys.is_empty() {
+        true => serde_json::json!({}),
+        false => serde_json::json!({ "tagKeyColumns": keys }),
+    };
+    let mut metadata = group_metadata(keys.to_string());
+    if let [only] = parts {
+        metadata.insert(MEASUREMENT_NAME.to_owned(), only.name.clone());
+    }
+    Arc::new(Schema::new_with_metadata(fields, metadata))
+}
+
+fn group_key(tag: &str, at: usize, projected: bool) -> serde_json::Value {
+    match projected {
+        true => serde_json::json!({ "tagKey": tag, "columnIndex": at, "isProjected": true }),
+        false => serde_json::json!({ "tagKey": tag, "columnIndex": at }),
+    }
+}
+
+/// Whether the rows of the result are rows of the table.
+fn shows_rows(class: Class) -> bool {
+    matches!(class, Class::Raw | Class::TopBottom | Class::Selector)
+}
+
+fn time_field(query: &Query) -> Field {
+    let data_type = match query.clauses.zone {
+        Some(zone) => DataType::Timestamp(TimeUnit::Nanosecond, Some(Arc::from(zone.name()))),
+        None => time_data_type(),
+    };
+    let field = Field::new(&query.time_name, data_type, false);
+    let of_row = matches!(query.class, Class::Raw | Class::TopBottom | Class::Window);
+    with_type(field, of_row.then_some(ColumnType::Time.influx_name()))
+}

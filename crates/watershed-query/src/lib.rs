@@ -1,0 +1,36 @@
+//! Answers questions: SQL and InfluxQL over the rows that are in Parquet files and those that are not
+//! there yet.
+//!
+//! 1. A [`Session`](session::Session) is made for every query: one database, as the catalog knows it
+//!    at that moment, as DataFusion's catalog `public` with the schema `iox`.
+//! 2. The text becomes a logical plan: SQL through DataFusion's own planner, InfluxQL through
+//!    [`influxql`].
+//! 3. Both end in the same leaf, [`scan`]: files and unpersisted rows of one table, pruned, and
+//!    merged where they may hold the same key.
+//! 4. [`QueryEngine`] runs the physical plan under a limit of running queries and of memory, and hands
+//!    back a stream of record batches.
+//!
+//! **Invariant:** this crate does not know who keeps the unpersisted rows ([`UnpersistedRows`]) nor who
+//! asks; it never writes.
+
+mod admission;
+mod catalog;
+mod engine;
+mod error;
+mod functions;
+mod gap_fill;
+mod influxql;
+mod output;
+mod params;
+mod planner;
+mod scan;
+mod session;
+mod table;
+mod unpersisted;
+
+pub use catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA};
+pub use engine::{QueryEngine, QueryOptions, Settings, SqlDescription, TableListing};
+pub use error::QueryError;
+pub use output::QueryOutput;
+pub use params::{ParamValue, Params};
+pub use unpersisted::{UnpersistedError, UnpersistedPiece, UnpersistedRows};

@@ -1,0 +1,116 @@
+//! What a query gives back, and how it is run.
+
+use crate::admission::{Permit, Ticket};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use std::fmt;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Batches a query may be ahead of the one who reads it.
+const BATCHES_AHEAD: usize = 2;
+
+/// The rows of a query, as they come.
+pub struct QueryOutput {
+    /// The columns. Fields that come straight from a table say their type in the metadata
+    /// `iox::column::type`; computed ones don't. Tags are dictionaries. There are no view types.
+    pub schema: SchemaRef,
+    /// Batches of at most 8192 rows with exactly that schema. The query runs while it is polled: the
+    /// stream waits for its turn first, and dropping it cancels the query. An error is the last item;
+    /// [`QueryError::Execution`](crate::QueryError::Execution) tells its kind.
+    pub stream: SendableRecordBatchStream,
+}
+
+impl fmt::Debug for QueryOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryOutput").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+type Batches = BoxStream<'static, Result<RecordBatch>>;
+
+/// The stream that waits for its turn, then executes the plan, and holds the permit until it ends or is
+/// dropped. Nothing runs before the first poll.
+pub(crate) fn run(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    schema: SchemaRef,
+    ticket: Ticket,
+    executor: Option<Handle>,
+) -> QueryOutput {
+    let start = async move {
+        let Some(permit) = ticket.turn().await else {
+            return Err(internal_datafusion_err!("the query engine has stopped"));
+        };
+        let rows = execute_stream(plan, context)?.boxed();
+        let rows = match executor {
+            Some(executor) => on(&executor, rows),
+            None => rows,
+        };
+        Ok(holding(permit, rows))
+    };
+    let conform_to = Arc::clone(&schema);
+    let rows = stream::once(start)
+        .try_flatten()
+        .and_then(move |batch| futures::future::ready(conform(&batch, &conform_to)));
+    let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
+    QueryOutput { schema, stream }
+}
+
+/// The same rows; the permit is given back with the stream.
+fn holding(permit: Permit, rows: Batches) -> Batches {
+    rows.map(move |batch| {
+        let _held = &permit;
+        batch
+    })
+    .boxed()
+}
+
+/// The same columns under the names, the nullability and the metadata of `schema`.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let columns = batch.columns().to_vec();
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+/// Ends the task with its owner.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The same rows, computed on another runtime.
+fn on(executor: &Handle, mut rows: Batches) -> Batches {
+    let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+    let task = executor.spawn(async move {
+        while let Some(batch) = rows.next().await {
+            if sender.send(batch).await.is_err() {
+                return;
+            }
+        }
+    });
+    let state = (receiver, Some(AbortOnDrop(task)));
+    stream::unfold(state, |(mut receiver, mut task)| async move {
+        if let Some(batch) = receiver.recv().await {
+            return Some((batch, (receiver, task)));
+        }
+        // The channel also closes when the task panics: then the rows are not all of them.
+        let joined = match task.as_mut() {
+            Some(AbortOnDrop(handle)) => handle.await,
+            None => return None,
+        };
+        let error = joined.err()?;
+        Some((Err(DataFusionError::ExecutionJoin(Box::new(error))), (receiver, None)))
+    })
+    .boxed()
+}

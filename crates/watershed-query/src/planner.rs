@@ -1,0 +1,27 @@
+//! From logical to physical plans: DataFusion's planner, and ours for the nodes of our own.
+
+use crate::gap_fill::GapFillPlanner;
+use async_trait::async_trait;
+use datafusion::common::Result;
+use datafusion::execution::context::QueryPlanner as DataFusionQueryPlanner;
+use datafusion::catalog::Session;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use std::sync::Arc;
+
+/// DataFusion's planner with our nodes.
+#[derive(Debug)]
+pub(crate) struct QueryPlanner;
+
+#[async_trait]
+impl DataFusionQueryPlanner for QueryPlanner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        state: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let ours: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![Arc::new(GapFillPlanner)];
+        DefaultPhysicalPlanner::with_extension_planners(ours).create_physical_plan(plan, state).await
+    }
+}

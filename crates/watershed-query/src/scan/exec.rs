@@ -1,0 +1,437 @@
+//! The plan node.
+
+use super::groups::{Group, Piece, group, spread};
+use super::{Error, Sources};
+use crate::UnpersistedPiece;
+use crate::session::BATCH_ROWS;
+use arrow::array::{Array, RecordBatch, RecordBatchOptions, TimestampNanosecondArray};
+use arrow::compute::kernels::cmp::gt_eq;
+use arrow::compute::{SortOptions, filter_record_batch};
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, Statistics, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use watershed_catalog::PartitionProgress;
+use watershed_model::{
+    Counter, PartitionKey, TIME_COLUMN, TableSchema, TimeRange, Timestamp, WriterId,
+};
+use watershed_storage::{ParquetReader, ScanFilter, dedup, parquet_path};
+
+/// What a scan shall give.
+pub(crate) struct ScanRequest {
+    /// The table.
+    pub(crate) table: Arc<TableSchema>,
+    /// All its columns.
+    pub(crate) schema: SchemaRef,
+    /// The wanted columns, as indexes into `schema`.
+    pub(crate) projection: Vec<usize>,
+    /// Rows outside may be left out. Those inside the bounds may not.
+    pub(crate) filter: ScanFilter,
+    /// How many rows are enough.
+    pub(crate) limit: Option<usize>,
+    /// Rows older than that are not there any more.
+    pub(crate) retention_nanos: Option<i64>,
+    /// Into how many streams the work may be split.
+    pub(crate) target_partitions: usize,
+}
+
+/// Files and unpersisted rows of one table: every key once, in key order within a group.
+#[derive(Debug)]
+pub(crate) struct ScanExec {
+    read: Arc<Read>,
+    partitions: Vec<Vec<Group>>,
+    rows: Precision<usize>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+/// What is the same for every group of a scan.
+#[derive(Debug)]
+struct Read {
+    table: Arc<TableSchema>,
+    reader: Arc<ParquetReader>,
+    filter: ScanFilter,
+    /// Rows before it are not there any more.
+    oldest: Option<Timestamp>,
+    limit: Option<usize>,
+    /// The columns that come out.
+    output: SchemaRef,
+    /// The columns a group of one piece is read with: those that come out and at least one.
+    lean: SchemaRef,
+    /// The columns a merge needs: those that come out, all tags and time.
+    keyed: SchemaRef,
+}
+
+impl ScanExec {
+    /// Chooses files and unpersisted rows: what was acknowledged before this call is in the scan.
+    ///
+    /// # Errors
+    /// When the catalog or a part of the unpersisted rows can't be reached.
+    pub(crate) async fn plan(mut request: ScanRequest, sources: &Sources) -> Result<Self> {
+        let oldest = request.retention_nanos.map(|retention| {
+            Timestamp::from_nanos(sources.clock.now().nanos().saturating_sub(retention))
+        });
+        if let Some(oldest) = oldest {
+            let kept = TimeRange { min: oldest, max: Timestamp::MAX };
+            request.filter.times = request.filter.times.intersect(&kept);
+        }
+        let read = Arc::new(Read::new(&request, oldest, sources)?);
+        let groups = if request.filter.times.is_empty() {
+            Vec::new()
+        } else {
+            group(pieces(&read, sources).await?, request.filter.times)
+        };
+        let rows = row_count(&read, &groups);
+        let partitions = spread(groups, request.target_partitions);
+        let properties = Arc::new(properties(&read, &partitions)?);
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Self { read, partitions, rows, properties, metrics })
+    }
+}
+
+/// Every piece that may hold rows of the scan. The order of the two questions matters, see the module.
+async fn pieces(read: &Read, sources: &Sources) -> Result<Vec<Piece>, Error> {
+    let keyed = Arc::clone(&read.keyed);
+    let unpersisted = sources.unpersisted.rows(&read.table, keyed, &read.filter).await?;
+    let listed = sources.catalog.table_files(read.table.id(), read.filter.times).await?;
+    let persisted = Persisted::new(&listed.progress);
+    let rows = unpersisted.into_iter().filter(|piece| !persisted.holds(piece)).map(Piece::Rows);
+    Ok(rows.chain(listed.files.into_iter().map(Piece::File)).collect())
+}
+
+/// How far every writer has persisted every partition.
+struct Persisted<'a>(HashMap<(&'a PartitionKey, WriterId), Counter>);
+
+impl<'a> Persisted<'a> {
+    fn new(progress: &'a [PartitionProgress]) -> Self {
+        Self(progress.iter().map(|p| ((&p.partition, p.writer), p.counter)).collect())
+    }
+
+    /// Whether a listed file, or one that has replaced it, holds the rows of the piece.
+    fn holds(&self, piece: &UnpersistedPiece) -> bool {
+        let counter = self.0.get(&(&piece.partition, piece.writer));
+        counter.is_some_and(|persisted| piece.counters.max <= *persisted)
+    }
+}
+
+/// How many rows come out: exactly, if nothing can be taken away from what the catalog counted.
+fn row_count(read: &Read, groups: &[Group]) -> Precision<usize> {
+    let pieces = groups.iter().flat_map(|group| &group.pieces);
+    let total = pieces.map(Piece::rows).sum::<u64>();
+    let Ok(total) = usize::try_from(total) else { return Precision::Absent };
+    let whole = |group: &Group| {
+        !group.needs_merge()
+            && read.filter.times.contains(group.times.min)
+            && read.filter.times.contains(group.times.max)
+    };
+    if read.limit.is_none() && read.filter.tags.is_empty() && groups.iter().all(whole) {
+        Precision::Exact(total)
+    } else {
+        Precision::Inexact(read.limit.map_or(total, |limit| limit.min(total)))
+    }
+}
+
+/// The order of rows is promised only where an output is one group: then it is key order, as far as the
+/// key is among the columns.
+fn properties(read: &Read, partitions: &[Vec<Group>]) -> Result<PlanProperties> {
+    let mut equivalence = EquivalenceProperties::new(Arc::clone(&read.output));
+    if partitions.iter().all(|groups| groups.len() <= 1) {
+        let order = key_order(read);
+        if !order.is_empty() {
+            equivalence.add_ordering(order);
+        }
+    }
+    Ok(PlanProperties::new(
+        equivalence,
+        Partitioning::UnknownPartitioning(partitions.len()),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    ))
+}
+
+/// The longest beginning of the key that comes out.
+fn key_order(read: &Read) -> Vec<PhysicalSortExpr> {
+    let key = read.table.tags().map(|tag| tag.name.as_str()).chain([TIME_COLUMN]);
+    let options = SortOptions { descending: false, nulls_first: true };
+    key.map_while(|name| {
+        let at = read.output.index_of(name).ok()?;
+        let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(name, at));
+        Some(PhysicalSortExpr::new(column, options))
+    })
+    .collect()
+}
+
+impl Read {
+    fn new(request: &ScanRequest, oldest: Option<Timestamp>, sources: &Sources) -> Result<Self> {
+        let output = Arc::new(request.schema.project(&request.projection)?);
+        let mut lean: BTreeSet<usize> = request.projection.iter().copied().collect();
+        let time = request.schema.index_of(TIME_COLUMN)?;
+        if lean.is_empty() || oldest.is_some() {
+            lean.insert(time);
+        }
+        let mut keyed = lean.clone();
+        keyed.insert(time);
+        for tag in request.table.tags() {
+            keyed.insert(request.schema.index_of(tag.name.as_str())?);
+        }
+        Ok(Self {
+            table: Arc::clone(&request.table),
+            reader: Arc::clone(&sources.reader),
+            filter: request.filter.clone(),
+            oldest,
+            limit: request.limit,
+            output,
+            lean: columns(&request.schema, &lean)?,
+            keyed: columns(&request.schema, &keyed)?,
+        })
+    }
+
+    /// The rows of a group, with the columns that come out.
+    fn group(self: &Arc<Self>, group: &Group) -> BoxStream<'static, Result<RecordBatch>> {
+        let rows = if group.needs_merge() {
+            let inputs = group.pieces.iter().map(|piece| self.piece(piece, &self.keyed)).collect();
+            dedup::merge(Arc::clone(&self.keyed), inputs, BATCH_ROWS)
+        } else {
+            match group.pieces.first() {
+                Some(piece) => self.piece(piece, &self.lean),
+                None => stream::empty().boxed(),
+            }
+        };
+        let oldest = self.oldest.filter(|oldest| group.times.min < *oldest);
+        let output = Arc::clone(&self.output);
+        rows.map(move |batch| {
+            let batch = batch.map_err(Error::from)?;
+            let batch = match oldest {
+                Some(oldest) => not_before(&batch, oldest)?,
+                None => batch,
+            };
+            project(&batch, &output)
+        })
+        .boxed()
+    }
+
+    /// The rows of a piece, in key order.
+    fn piece(
+        self: &Arc<Self>,
+        piece: &Piece,
+        schema: &SchemaRef,
+    ) -> BoxStream<'static, Result<RecordBatch, watershed_storage::Error>> {
+        let schema = Arc::clone(schema);
+        match piece {
+            Piece::Rows(piece) => {
+                let batches = piece.batches.clone();
+                let small = batches.into_iter().flat_map(slices);
+                let projected = move |batch| Ok(project_arrow(&batch, &schema)?);
+                stream::iter(small).map(projected).boxed()
+            }
+            Piece::File(row) => {
+                let read = Arc::clone(self);
+                let path =
+                    parquet_path(row.database, row.table, &row.partition, row.file.id);
+                let bytes = row.file.bytes;
+                let open = async move {
+                    read.reader.read(&path, bytes, schema, &read.filter, BATCH_ROWS).await
+                };
+                stream::once(open).try_flatten().boxed()
+            }
+        }
+    }
+}
+
+/// The chosen columns in the order of the table.
+fn columns(schema: &Schema, chosen: &BTreeSet<usize>) -> Result<SchemaRef> {
+    let chosen: Vec<usize> = chosen.iter().copied().collect();
+    Ok(Arc::new(schema.project(&chosen)?))
+}
+
+/// The batch in parts of at most [`BATCH_ROWS`] rows, without copying.
+fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> + Send {
+    let starts = (0..batch.num_rows()).step_by(BATCH_ROWS);
+    starts.map(move |start| batch.slice(start, BATCH_ROWS.min(batch.num_rows() - start)))
+}
+
+/// The rows that retention keeps.
+fn not_before(batch: &RecordBatch, oldest: Timestamp) -> Result<RecordBatch> {
+    let Some(times) = batch.column_by_name(TIME_COLUMN) else {
+        return internal_err!("a scan under retention does not read the time");
+    };
+    let oldest = TimestampNanosecondArray::new_scalar(oldest.nanos());
+    let kept = gt_eq(times, &oldest)?;
+    debug_assert_eq!(kept.null_count(), 0, "time is never null");
+    Ok(filter_record_batch(batch, &kept)?)
+}
+
+fn project(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    Ok(project_arrow(batch, schema)?)
+}
+
+/// The columns of `schema`, found by name. Keeps the number of rows when there is none.
+fn project_arrow(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    if batch.schema_ref() == schema {
+        return Ok(batch.clone());
+    }
+    let from = batch.schema_ref();
+    let columns = schema.fields().iter().map(|field| {
+        let at = from.index_of(field.name())?;
+        Ok(Arc::clone(batch.column(at)))
+    });
+    let columns = columns.collect::<Result<Vec<_>, arrow::error::ArrowError>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+}
+
+/// Ends a stream after that many rows.
+fn limited(
+    rows: BoxStream<'static, Result<RecordBatch>>,
+    limit: Option<usize>,
+) -> BoxStream<'static, Result<RecordBatch>> {
+    let Some(limit) = limit else { return rows };
+    let taken = stream::unfold((rows, limit), |(mut rows, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        let batch = match rows.next().await? {
+            Ok(batch) => batch.slice(0, batch.num_rows().min(left)),
+            Err(error) => return Some((Err(error), (rows, 0))),
+        };
+        let left = left - batch.num_rows();
+        Some((Ok(batch), (rows, left)))
+    });
+    taken.boxed()
+}
+
+impl ExecutionPlan for ScanExec {
+    fn name(&self) -> &str {
+        "ScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        _context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let Some(groups) = self.partitions.get(partition) else {
+            return internal_err!("a scan has no partition {partition}");
+        };
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let read = Arc::clone(&self.read);
+        let rows = stream::iter(groups.clone()).flat_map(move |group| read.group(&group)).boxed();
+        let counted = limited(rows, self.read.limit).inspect_ok(move |batch| {
+            metrics.record_output(batch.num_rows());
+        });
+        let schema = Arc::clone(&self.read.output);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, counted)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.read.output);
+        if args.partition().is_none() {
+            statistics.num_rows = self.rows;
+        }
+        Ok(Arc::new(statistics))
+    }
+}
+
+impl DisplayAs for ScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let groups = || self.partitions.iter().flatten();
+        let pieces = || groups().flat_map(|group| &group.pieces);
+        let files = pieces().filter(|piece| matches!(piece, Piece::File(_))).count();
+        let rows: u64 =
+            pieces().filter(|piece| matches!(piece, Piece::Rows(_))).map(Piece::rows).sum();
+        let merged = groups().filter(|group| group.needs_merge()).count();
+        write!(
+            f,
+            "ScanExec: table={}, files={files}, unpersisted_rows={rows}, groups={}, dedup_groups={merged}, time=",
+            self.read.table.name(),
+            groups().count(),
+        )?;
+        fmt_times(self.read.filter.times, f)?;
+        for tag in &self.read.filter.tags {
+            write!(f, ", {} in {:?}", tag.column, tag.values)?;
+        }
+        if let Some(limit) = self.read.limit {
+            write!(f, ", limit={limit}")?;
+        }
+        let names: Vec<&str> =
+            self.read.output.fields().iter().map(|field| field.name().as_str()).collect();
+        write!(f, ", projection=[{}]", names.join(", "))
+    }
+}
+
+/// `all`, or both ends with `..` between them; an open end is left out.
+fn fmt_times(times: TimeRange, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if times == TimeRange::ALL {
+        return f.write_str("all");
+    }
+    if times.is_empty() {
+        return f.write_str("none");
+    }
+    let text = |time: Timestamp| {
+        let time = chrono::DateTime::from_timestamp_nanos(time.nanos());
+        time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+    };
+    if times.min > Timestamp::MIN {
+        f.write_str(&text(times.min))?;
+    }
+    f.write_str("..")?;
+    if times.max < Timestamp::MAX {
+        f.write_str(&text(times.max))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! What one query is planned with.
+
+use crate::QueryError;
+use crate::catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA, catalog_list};
+use crate::functions;
+use crate::planner;
+use crate::scan::Sources;
+use datafusion::catalog::TableProvider;
+use datafusion::config::ConfigOptions;
+use datafusion::execution::context::{SQLOptions, SessionState};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::prelude::SessionConfig;
+use std::sync::Arc;
+use watershed_model::{Clock, DatabaseSchema};
+
+/// The most rows in a batch.
+pub(crate) const BATCH_ROWS: usize = 8192;
+
+/// The state every session starts from: made once, because registering a few hundred functions takes
+/// longer than planning a small query.
+pub(crate) fn base_state(
+    runtime: Arc<RuntimeEnv>,
+    target_partitions: usize,
+) -> datafusion::common::Result<SessionState> {
+    let state = SessionStateBuilder::new()
+        .with_config(config(target_partitions))
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_query_planner(Arc::new(planner::QueryPlanner))
+        .build();
+    functions::register(state)
+}
+
+/// The settings clients can see in `SHOW ALL`.
+fn config(target_partitions: usize) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(DEFAULT_CATALOG, DEFAULT_SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true)
+        .with_batch_size(BATCH_ROWS)
+        .with_target_partitions(target_partitions);
+    never_view_types(config.options_mut());
+    config
+}
+
+/// Many Flight clients can't read view types, so nothing may make one.
+fn never_view_types(options: &mut ConfigOptions) {
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.execution.parquet.schema_force_view_types = false;
+    options.optimizer.expand_views_at_output = true;
+}
+
+/// One database at one moment, and everything a query on it is planned with.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    state: SessionState,
+    database: Arc<DatabaseSchema>,
+    sources: Arc<Sources>,
+}
+
+impl Session {
+    /// A session on that database; `now()` is what the clock says now.
+    pub(crate) fn new(
+        base: &SessionState,
+        database: Arc<DatabaseSchema>,
+        sources: Arc<Sources>,
+        clock: &dyn Clock,
+    ) -> Result<Self, QueryError> {
+        let catalogs = catalog_list(&database, &sources).map_err(QueryError::Planning)?;
+        let now = chrono::DateTime::from_timestamp_nanos(clock.now().nanos());
+        let props = ExecutionProps::new().with_query_execution_start_time(now);
+        let state = SessionStateBuilder::new_from_existing(base.clone())
+            .with_catalog_list(catalogs)
+            .with_execution_props(props)
+            .build();
+        Ok(Self { state, database, sources })
+    }
+
+    /// The database.
+    pub(crate) fn database(&self) -> &Arc<DatabaseSchema> {
+        &self.database
+    }
+
+    /// DataFusion's side of it.
+    pub(crate) fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// A table of the database as a source for a plan.
+    pub(crate) fn table(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
+        let schema = self.database.table(name)?;
+        let sources = Arc::clone(&self.sources);
+        Some(Arc::new(crate::table::Table::new(&self.database, Arc::clone(schema), sources)))
+    }
+
+    /// Plans one SQL statement that reads.
+    ///
+    /// # Errors
+    /// Syntax, unknown names, types that don't fit, more than one statement, a statement that would
+    /// change something.
+    pub(crate) async fn sql(&self, text: &str) -> Result<LogicalPlan, QueryError> {
+        let plan = self.state.create_logical_plan(text).await.map_err(QueryError::Planning)?;
+        let reading = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        reading.verify_plan(&plan).map_err(QueryError::Planning)?;
+        functions::integers_as_nanoseconds(plan).map_err(QueryError::Planning)
+    }
+}

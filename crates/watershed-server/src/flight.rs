@@ -1,0 +1,260 @@
+//! Arrow Flight and Flight SQL: `arrow.flight.protocol.FlightService`.
+//!
+//! One service speaks both the native protocol of v3 clients (a JSON ticket given to `DoGet`) and Flight
+//! SQL (`GetFlightInfo` with a command, then `DoGet` with the ticket from its answer). Nothing is kept
+//! between calls: tickets and handles of prepared statements carry all that is needed, and every call
+//! authenticates again, so any server behind a load balancer can answer it.
+
+mod command;
+mod info;
+mod prepared;
+mod results;
+mod status;
+mod ticket;
+
+use crate::auth::{Authorization, Identity, SchemeCase};
+use crate::http::HttpState;
+use arrow::ipc::writer::IpcWriteOptions;
+use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
+use arrow_flight::{
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightEndpoint, FlightInfo,
+    HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaAsIpc, SchemaResult, Ticket,
+};
+use command::Plan;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use std::sync::Arc;
+use ticket::{Language, ReadTicket};
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, Streaming};
+use watershed_influxql::{bind, parse_statements};
+use watershed_model::{Action as Right, DatabaseName};
+use watershed_query::{Params, QueryOptions, QueryOutput};
+
+/// The most bytes of one message from a client. The original takes 100 MiB.
+const MESSAGE_BYTES_MAX: usize = 100 << 20;
+
+/// The gRPC routes.
+pub(crate) fn routes(state: HttpState) -> axum::Router {
+    let service = FlightServiceServer::new(Flight { state })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
+        .send_compressed(tonic::codec::CompressionEncoding::Gzip);
+    let (reporter, health) = tonic_health::server::health_reporter();
+    // The port opens when the server is ready.
+    tokio::spawn(async move {
+        reporter.set_serving::<FlightServiceServer<Flight>>().await;
+    });
+    let mut routes = tonic::service::RoutesBuilder::default();
+    routes.add_service(service).add_service(health);
+    routes.routes().prepare().into_axum_router().reset_fallback()
+}
+
+/// The service.
+#[derive(Debug, Clone)]
+struct Flight {
+    state: HttpState,
+}
+
+type Answer<T> = Result<Response<BoxStream<'static, Result<T, Status>>>, Status>;
+
+impl Flight {
+    async fn identify(&self, metadata: &MetadataMap) -> Result<Identity, Status> {
+        let headers = metadata.clone().into_headers();
+        let header = headers.get(::http::header::AUTHORIZATION);
+        let token = Authorization::read(header, SchemeCase::Any).token();
+        self.state.authenticator.identify(token.as_ref()).await.map_err(|e| status::of_auth(&e))
+    }
+
+    /// Finds out who asks, and that they may read the database.
+    async fn reader(&self, metadata: &MetadataMap, database: &DatabaseName) -> Result<(), Status> {
+        let identity = self.identify(metadata).await?;
+        if identity.may(Right::Read, database) {
+            Ok(())
+        } else {
+            Err(Status::permission_denied("Permission denied"))
+        }
+    }
+
+    async fn query(&self, database: &DatabaseName, plan: &Plan, debug: bool) -> Result<QueryOutput, Status> {
+        let engine = &self.state.query;
+        let options = QueryOptions { debug };
+        match plan {
+            Plan::Sql { text, params } => {
+                let output = engine.sql(database, text, params.clone(), options).await;
+                output.map_err(|e| status::of_query(&e))
+            }
+            Plan::InfluxQl { text, params } => {
+                let statement = influxql_statement(text, params)?;
+                let output = engine.influxql(database, &statement, options).await;
+                output.map_err(|e| status::of_query(&e))
+            }
+            Plan::Metadata(command) => {
+                let batch = info::answer(engine, database, command).await?;
+                Ok(results::one_batch(batch))
+            }
+        }
+    }
+
+    /// The answer to `GetFlightInfo`: the schema and one ticket, to be used on the same connection.
+    async fn flight_info(&self, request: Request<FlightDescriptor>) -> Result<FlightInfo, Status> {
+        let (metadata, _, descriptor) = request.into_parts();
+        let database = ticket::database_of(&metadata)?;
+        self.reader(&metadata, &database).await?;
+        let debug = ticket::debug_of(&metadata);
+        let (plan, read) = self.planned(&metadata, &database, &descriptor, debug)?;
+        let schema = self.schema(&database, &plan, debug).await?;
+        let endpoint = FlightEndpoint::new().with_ticket(Ticket { ticket: read.encode() });
+        FlightInfo::new()
+            .try_with_schema(&schema)
+            .map(|info| info.with_endpoint(endpoint).with_descriptor(descriptor))
+            .map_err(|e| Status::internal(e.to_string()))
+    }
+
+    fn planned(
+        &self,
+        metadata: &MetadataMap,
+        database: &DatabaseName,
+        descriptor: &FlightDescriptor,
+        debug: bool,
+    ) -> Result<(Plan, ReadTicket), Status> {
+        let message = command::of_descriptor(descriptor)?;
+        let language = ticket::language_of(metadata);
+        let plan = command::plan(&message, language)?;
+        let read = match &plan {
+            Plan::InfluxQl { text, .. } => ReadTicket::text(database, text, Language::InfluxQl, debug),
+            Plan::Sql { .. } | Plan::Metadata(_) => ReadTicket::command(database, &message, debug),
+        };
+        Ok((plan, read))
+    }
+
+    /// The columns that `plan` gives, without running it.
+    async fn schema(
+        &self,
+        database: &DatabaseName,
+        plan: &Plan,
+        debug: bool,
+    ) -> Result<arrow::datatypes::Schema, Status> {
+        let schema = match plan {
+            Plan::Sql { text, .. } => {
+                let described = self.state.query.describe_sql(database, text).await;
+                described.map_err(|e| status::of_query(&e))?.schema
+            }
+            // A query runs when its stream is polled; here it is only planned.
+            Plan::InfluxQl { .. } | Plan::Metadata(_) => self.query(database, plan, debug).await?.schema,
+        };
+        Ok(watershed_storage::hydrate_schema(&schema).as_ref().clone())
+    }
+}
+
+fn influxql_statement(text: &str, params: &Params) -> Result<watershed_influxql::Statement, Status> {
+    let invalid = |text: String| Status::invalid_argument(format!("Error while planning query: {text}"));
+    let mut statements = parse_statements(text).map_err(|e| invalid(format!("error parsing query: {e}")))?;
+    if statements.len() != 1 {
+        return Err(invalid("The context currently only supports a single InfluxQL statement".into()));
+    }
+    let params = crate::bind::influxql_params(params).map_err(|e| invalid(e.to_string()))?;
+    watershed_influxql::check_all_used(&statements, &params).map_err(|e| invalid(e.to_string()))?;
+    bind(&mut statements, &params).map_err(|e| invalid(e.to_string()))?;
+    Ok(statements.remove(0))
+}
+
+#[tonic::async_trait]
+impl FlightService for Flight {
+    type HandshakeStream = BoxStream<'static, Result<HandshakeResponse, Status>>;
+    type ListFlightsStream = BoxStream<'static, Result<FlightInfo, Status>>;
+    type DoGetStream = BoxStream<'static, Result<FlightData, Status>>;
+    type DoPutStream = BoxStream<'static, Result<PutResult, Status>>;
+    type DoActionStream = BoxStream<'static, Result<arrow_flight::Result, Status>>;
+    type ListActionsStream = BoxStream<'static, Result<ActionType, Status>>;
+    type DoExchangeStream = BoxStream<'static, Result<FlightData, Status>>;
+
+    /// Turns credentials into the header the client is to send from now on. The token is not checked
+    /// here: drivers send no database with the handshake, and the next call is checked anyway.
+    async fn handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Answer<HandshakeResponse> {
+        let headers = request.metadata().clone().into_headers();
+        let header = headers.get(::http::header::AUTHORIZATION);
+        let token = Authorization::read(header, SchemeCase::Any).token();
+        let first = request.into_inner().message().await?;
+        let first = first.ok_or_else(|| Status::invalid_argument("Invalid handshake. No payload provided"))?;
+        let reply = HandshakeResponse { protocol_version: first.protocol_version, payload: first.payload };
+        let mut response = Response::new(futures::stream::iter([Ok(reply)]).boxed());
+        if let Some(token) = token {
+            let bearer = format!("Bearer {}", token.reveal()).parse();
+            let bearer = bearer.map_err(|_| Status::invalid_argument("Invalid handshake. Bad credentials"))?;
+            response.metadata_mut().insert("authorization", bearer);
+        }
+        Ok(response)
+    }
+
+    async fn list_flights(&self, _: Request<Criteria>) -> Answer<FlightInfo> {
+        Err(Status::unimplemented("ListFlights is not offered; query information_schema.tables"))
+    }
+
+    async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+        self.flight_info(request).await.map(Response::new)
+    }
+
+    async fn poll_flight_info(&self, _: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+        Err(Status::unimplemented("PollFlightInfo is not offered; use GetFlightInfo"))
+    }
+
+    async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+        let (metadata, _, descriptor) = request.into_parts();
+        let database = ticket::database_of(&metadata)?;
+        self.reader(&metadata, &database).await?;
+        let debug = ticket::debug_of(&metadata);
+        let (plan, _) = self.planned(&metadata, &database, &descriptor, debug)?;
+        let schema = self.schema(&database, &plan, debug).await?;
+        let options = IpcWriteOptions::default();
+        let result: SchemaResult = SchemaAsIpc::new(&schema, &options)
+            .try_into()
+            .map_err(|e: arrow::error::ArrowError| Status::internal(e.to_string()))?;
+        Ok(Response::new(result))
+    }
+
+    async fn do_get(&self, request: Request<Ticket>) -> Answer<FlightData> {
+        let (metadata, _, ticket) = request.into_parts();
+        self.state.metrics.queries.inc();
+        let read = ReadTicket::decode(&ticket.ticket)?;
+        self.reader(&metadata, &read.database).await?;
+        let plan = command::of_ticket(&read)?;
+        let debug = read.debug || ticket::debug_of(&metadata);
+        // Planning happens inside the stream, where the keep-alive can cover it, unless it fails at once.
+        let output = self.query(&read.database, &plan, debug).await?;
+        let stream: SendableRecordBatchStream = output.stream;
+        Ok(Response::new(results::encode(Arc::clone(&output.schema), stream)))
+    }
+
+    async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Answer<PutResult> {
+        let (metadata, _, data) = request.into_parts();
+        let database = ticket::database_of(&metadata)?;
+        self.reader(&metadata, &database).await?;
+        let result = prepared::bind(data).await?;
+        Ok(Response::new(futures::stream::iter([Ok(result)]).boxed()))
+    }
+
+    async fn do_action(&self, request: Request<Action>) -> Answer<arrow_flight::Result> {
+        let (metadata, _, action) = request.into_parts();
+        let database = ticket::database_of(&metadata)?;
+        self.reader(&metadata, &database).await?;
+        let result = prepared::act(&self.state.query, &database, &action).await?;
+        Ok(Response::new(futures::stream::iter(result.map(Ok)).boxed()))
+    }
+
+    async fn list_actions(&self, _: Request<Empty>) -> Answer<ActionType> {
+        let action = |name: &str, description: &str| {
+            Ok(ActionType { r#type: name.to_owned(), description: description.to_owned() })
+        };
+        let actions = [
+            action("CreatePreparedStatement", "Plans a statement and returns a handle for it"),
+            action("ClosePreparedStatement", "Ends the use of a handle; nothing is kept, so nothing happens"),
+        ];
+        Ok(Response::new(futures::stream::iter(actions).boxed()))
+    }
+
+    async fn do_exchange(&self, _: Request<Streaming<FlightData>>) -> Answer<FlightData> {
+        Err(Status::unimplemented("DoExchange is not offered"))
+    }
+}

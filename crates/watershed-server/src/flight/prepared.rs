@@ -1,0 +1,193 @@
+//! Prepared statements without memory: the handle is the statement.
+//!
+//! A handle is an `Any` with the text and, once values were bound, an Arrow IPC stream with one row of
+//! them. Binding returns a new handle; closing does nothing.
+
+use super::{command, status};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::error::FlightError;
+use arrow_flight::sql::{
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
+    ActionCreatePreparedStatementResult, Any, Command, DoPutPreparedStatementResult, ProstMessageExt as _,
+};
+use arrow_flight::{Action, FlightData, IpcMessage, PutResult, SchemaAsIpc};
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+use prost::Message;
+use tonic::{Status, Streaming};
+use watershed_model::DatabaseName;
+use watershed_query::{ParamValue, Params, QueryEngine};
+
+/// The type URL of a handle.
+const HANDLE_URL: &str =
+    "type.googleapis.com/influxdata.iox.querier.v1.FlightSqlPreparedStatementHandle";
+
+/// `FlightSqlPreparedStatementHandle`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Handle {
+    #[prost(string, tag = "1")]
+    pub(super) query: String,
+    /// An Arrow IPC stream with the bound values in its first row.
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    bound: Option<Bytes>,
+}
+
+impl Handle {
+    fn new(query: String, bound: Option<Bytes>) -> Self {
+        Self { query, bound }
+    }
+
+    fn encode_any(&self) -> Bytes {
+        let any = Any { type_url: HANDLE_URL.to_owned(), value: self.encode_to_vec().into() };
+        any.encode_to_vec().into()
+    }
+
+    /// Reads a handle. Older clients kept the bare text, which is taken too.
+    pub(super) fn decode(bytes: &Bytes) -> Result<Self, Status> {
+        let bad = || Status::invalid_argument("Error while planning Flight SQL : Invalid handle");
+        match Any::decode(bytes.as_ref()) {
+            Ok(any) if any.type_url == HANDLE_URL => {
+                Self::decode_message(&any.value).map_err(|_| bad())
+            }
+            _ => {
+                let text = std::str::from_utf8(bytes).map_err(|_| bad())?;
+                Ok(Self::new(text.to_owned(), None))
+            }
+        }
+    }
+
+    fn decode_message(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
+        Message::decode(bytes)
+    }
+
+    /// The bound values by the name of their placeholder.
+    pub(super) fn params(&self) -> Result<Params, Status> {
+        let Some(bytes) = &self.bound else { return Ok(Params::new()) };
+        let bad = |e: arrow::error::ArrowError| Status::invalid_argument(format!("Invalid parameters: {e}"));
+        let mut reader = StreamReader::try_new(bytes.as_ref(), None).map_err(bad)?;
+        match reader.next() {
+            Some(batch) => bound_values(&batch.map_err(bad)?),
+            None => Ok(Params::new()),
+        }
+    }
+}
+
+/// The first row of a batch. Columns named `0`, `1`, … in order, or not named at all, are bound by
+/// position; all others by name.
+fn bound_values(batch: &RecordBatch) -> Result<Params, Status> {
+    let schema = batch.schema();
+    let names: Vec<&String> = schema.fields().iter().map(|f| f.name()).collect();
+    let positional = names.iter().enumerate().all(|(i, n)| n.is_empty() || **n == i.to_string());
+    let values = batch.columns().iter().map(|column| first_value(column.as_ref()));
+    if positional {
+        return Ok(Params::positional(values.collect::<Result<Vec<_>, _>>()?));
+    }
+    let named = names.iter().zip(values);
+    named.map(|(name, value)| Ok((name.trim_start_matches('$').to_owned(), value?))).collect()
+}
+
+fn first_value(column: &dyn Array) -> Result<ParamValue, Status> {
+    use arrow::datatypes::{Float64Type, Int64Type, UInt64Type};
+    if column.is_empty() || column.is_null(0) {
+        return Ok(ParamValue::Null);
+    }
+    let as_type = |wanted: DataType| {
+        cast(column, &wanted).map_err(|e| Status::invalid_argument(format!("Invalid parameter: {e}")))
+    };
+    Ok(match column.data_type() {
+        DataType::Boolean => ParamValue::Bool(column.as_boolean().value(0)),
+        kind if kind.is_unsigned_integer() => {
+            ParamValue::U64(as_type(DataType::UInt64)?.as_primitive::<UInt64Type>().value(0))
+        }
+        kind if kind.is_signed_integer() => {
+            ParamValue::I64(as_type(DataType::Int64)?.as_primitive::<Int64Type>().value(0))
+        }
+        kind if kind.is_floating() || matches!(kind, DataType::Decimal128(..)) => {
+            ParamValue::F64(as_type(DataType::Float64)?.as_primitive::<Float64Type>().value(0))
+        }
+        // A dense or sparse union is how some drivers send values of any type.
+        DataType::Union(..) => first_value(column.as_union().value(0).as_ref())?,
+        _ => ParamValue::String(as_type(DataType::Utf8)?.as_string::<i32>().value(0).to_owned()),
+    })
+}
+
+/// `DoPut` with values for a prepared statement: answers with a new handle.
+pub(super) async fn bind(data: Streaming<FlightData>) -> Result<PutResult, Status> {
+    let mut data = data.peekable();
+    let first = std::pin::Pin::new(&mut data).peek().await;
+    let descriptor = match first {
+        Some(Ok(message)) => message.flight_descriptor.clone(),
+        Some(Err(status)) => return Err(status.clone()),
+        None => None,
+    };
+    let descriptor = descriptor.ok_or_else(|| Status::invalid_argument("DoPut needs a descriptor and data"))?;
+    let any = command::of_descriptor(&descriptor)?;
+    let url = any.type_url.clone();
+    let Ok(Command::CommandPreparedStatementQuery(query)) = Command::try_from(any) else {
+        return Err(command::unsupported(&url));
+    };
+    let handle = Handle::decode(&query.prepared_statement_handle)?;
+    let data = data.map_err(|status| FlightError::Tonic(Box::new(status)));
+    let mut batches = FlightRecordBatchStream::new_from_flight_data(data);
+    let batch = batches.next().await.ok_or_else(|| Status::invalid_argument("DoPut needs a row of values"))?;
+    let batch = batch.map_err(|e| Status::invalid_argument(format!("Invalid parameters: {e}")))?;
+    // Reading them now tells the client at once what can't be bound.
+    bound_values(&batch)?;
+    let bound = ipc_stream(&batch).map_err(|e| Status::invalid_argument(format!("Invalid parameters: {e}")))?;
+    let result = DoPutPreparedStatementResult {
+        prepared_statement_handle: Some(Handle::new(handle.query, Some(bound)).encode_any()),
+    };
+    Ok(PutResult { app_metadata: result.encode_to_vec().into() })
+}
+
+fn ipc_stream(batch: &RecordBatch) -> Result<Bytes, arrow::error::ArrowError> {
+    let row = batch.slice(0, batch.num_rows().min(1));
+    let mut writer = StreamWriter::try_new(Vec::new(), row.schema_ref())?;
+    writer.write(&row)?;
+    writer.finish()?;
+    Ok(writer.into_inner()?.into())
+}
+
+/// `DoAction`. The message inside decides, not the action's name.
+pub(super) async fn act(
+    engine: &QueryEngine,
+    database: &DatabaseName,
+    action: &Action,
+) -> Result<Option<arrow_flight::Result>, Status> {
+    let any = command::decode(&action.body)?;
+    if any.type_url == ActionClosePreparedStatementRequest::type_url() {
+        return Ok(None);
+    }
+    if any.type_url != ActionCreatePreparedStatementRequest::type_url() {
+        return Err(command::unsupported(&any.type_url));
+    }
+    let bad = |e: prost::DecodeError| {
+        Status::invalid_argument(format!("Error while planning Flight SQL : Invalid protobuf: {e}"))
+    };
+    let request = ActionCreatePreparedStatementRequest::decode(any.value.as_ref()).map_err(bad)?;
+    let described = engine.describe_sql(database, &request.query).await;
+    let described = described.map_err(|e| status::of_query(&e))?;
+    let dataset = watershed_storage::hydrate_schema(&described.schema);
+    let parameters: Vec<Field> =
+        described.parameters.iter().map(|(name, kind)| Field::new(name, kind.clone(), true)).collect();
+    let result = ActionCreatePreparedStatementResult {
+        prepared_statement_handle: Handle::new(request.query, None).encode_any(),
+        dataset_schema: schema_bytes(&dataset)?,
+        parameter_schema: schema_bytes(&Schema::new(parameters))?,
+    };
+    let body = result.as_any().encode_to_vec().into();
+    Ok(Some(arrow_flight::Result { body }))
+}
+
+fn schema_bytes(schema: &Schema) -> Result<Bytes, Status> {
+    let options = IpcWriteOptions::default();
+    let message: IpcMessage = SchemaAsIpc::new(schema, &options)
+        .try_into()
+        .map_err(|e: arrow::error::ArrowError| Status::internal(e.to_string()))?;
+    Ok(message.0)
+}

@@ -1,0 +1,267 @@
+//! Tickets and metadata keys.
+//!
+//! A ticket is tried as protobuf `Any` with our type, then as the bare message, then as JSON. Only an
+//! `Any` that says it is ours and isn't fails at once.
+
+use arrow_flight::sql::Any;
+use bytes::Bytes;
+use prost::Message;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use tonic::Status;
+use tonic::metadata::MetadataMap;
+use watershed_model::DatabaseName;
+use watershed_query::{ParamValue, Params};
+
+/// The type URL of [`ReadInfo`] in an `Any`.
+const READ_INFO_URL: &str = "type.googleapis.com/influxdata.iox.querier.v1.ReadInfo";
+
+/// Metadata keys that name the database, the preferred one first.
+const DATABASE_KEYS: [&str; 5] =
+    ["database", "bucket", "bucket-name", "iox-namespace-name", "x-database"];
+
+/// The language of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    Sql,
+    InfluxQl,
+}
+
+/// What a ticket asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ReadTicket {
+    pub(super) database: DatabaseName,
+    pub(super) read: Read,
+    pub(super) debug: bool,
+}
+
+/// A text with its values, or a Flight SQL command.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Read {
+    Text { text: String, language: Language, params: Params },
+    Command(Any),
+}
+
+/// `influxdata.iox.querier.v1.ReadInfo`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct ReadInfo {
+    #[prost(string, tag = "1")]
+    database: String,
+    #[prost(string, tag = "2")]
+    sql_query: String,
+    #[prost(int32, tag = "3")]
+    query_type: i32,
+    #[prost(bytes = "bytes", tag = "4")]
+    flightsql_command: Bytes,
+    #[prost(bool, tag = "5")]
+    is_debug: bool,
+    #[prost(message, repeated, tag = "6")]
+    params: Vec<QueryParam>,
+}
+
+/// `ReadInfo.query_type`.
+mod query_type {
+    pub(super) const UNSPECIFIED: i32 = 0;
+    pub(super) const SQL: i32 = 1;
+    pub(super) const INFLUX_QL: i32 = 2;
+    pub(super) const FLIGHT_SQL_MESSAGE: i32 = 3;
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct QueryParam {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(oneof = "QueryParamValue", tags = "2, 3, 4, 5, 6, 7")]
+    value: Option<QueryParamValue>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum QueryParamValue {
+    #[prost(int32, tag = "2")]
+    Null(i32),
+    #[prost(bool, tag = "3")]
+    Bool(bool),
+    #[prost(uint64, tag = "4")]
+    U64(u64),
+    #[prost(int64, tag = "5")]
+    I64(i64),
+    #[prost(double, tag = "6")]
+    F64(f64),
+    #[prost(string, tag = "7")]
+    String(String),
+}
+
+/// The JSON ticket of the v3 clients. Members nobody knows are ignored.
+#[derive(Deserialize)]
+struct JsonTicket {
+    #[serde(alias = "namespace_name", alias = "bucket", alias = "bucket-name")]
+    database: String,
+    sql_query: String,
+    #[serde(default)]
+    query_type: Option<String>,
+    #[serde(default)]
+    params: Option<BTreeMap<String, Value>>,
+    #[serde(default)]
+    is_debug: Option<bool>,
+}
+
+fn invalid_ticket() -> Status {
+    Status::invalid_argument("Invalid ticket. Error: Invalid ticket")
+}
+
+impl ReadTicket {
+    /// A ticket for a text without values.
+    pub(super) fn text(database: &DatabaseName, text: &str, language: Language, debug: bool) -> Self {
+        let read = Read::Text { text: text.to_owned(), language, params: Params::new() };
+        Self { database: database.clone(), read, debug }
+    }
+
+    /// A ticket for a Flight SQL command.
+    pub(super) fn command(database: &DatabaseName, command: &Any, debug: bool) -> Self {
+        Self { database: database.clone(), read: Read::Command(command.clone()), debug }
+    }
+
+    /// Writes the ticket as an `Any` that [`decode`](Self::decode) reads.
+    pub(super) fn encode(&self) -> Bytes {
+        let mut info = ReadInfo {
+            database: self.database.as_str().to_owned(),
+            is_debug: self.debug,
+            ..ReadInfo::default()
+        };
+        match &self.read {
+            Read::Text { text, language, params } => {
+                info.sql_query = text.clone();
+                info.query_type = match language {
+                    Language::Sql => query_type::SQL,
+                    Language::InfluxQl => query_type::INFLUX_QL,
+                };
+                info.params = params.iter().map(|(name, value)| param_message(name, value)).collect();
+            }
+            Read::Command(any) => {
+                info.flightsql_command = any.encode_to_vec().into();
+                info.query_type = query_type::FLIGHT_SQL_MESSAGE;
+            }
+        }
+        let any = Any { type_url: READ_INFO_URL.to_owned(), value: info.encode_to_vec().into() };
+        any.encode_to_vec().into()
+    }
+
+    /// Reads a ticket in any of its forms.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for anything else, and for a name that is no database name.
+    pub(super) fn decode(bytes: &Bytes) -> Result<Self, Status> {
+        if let Ok(any) = Any::decode(bytes.as_ref()) && any.type_url == READ_INFO_URL {
+            let info = ReadInfo::decode(any.value.as_ref()).map_err(|_| invalid_ticket())?;
+            return Self::from_info(info);
+        }
+        let bare = ReadInfo::decode(bytes.as_ref()).ok().filter(|info| !info.database.is_empty());
+        match bare {
+            Some(info) => Self::from_info(info),
+            None => Self::from_json(bytes),
+        }
+    }
+
+    fn from_info(info: ReadInfo) -> Result<Self, Status> {
+        let database = database_name(&info.database)?;
+        let debug = info.is_debug;
+        let text = |language| {
+            if !info.flightsql_command.is_empty() || info.sql_query.is_empty() {
+                return Err(invalid_ticket());
+            }
+            let params = info.params.iter().map(|p| (p.name.clone(), param_value(p.value.as_ref())));
+            Ok(Read::Text { text: info.sql_query.clone(), language, params: params.collect() })
+        };
+        let read = match info.query_type {
+            query_type::UNSPECIFIED | query_type::SQL => text(Language::Sql)?,
+            query_type::INFLUX_QL => text(Language::InfluxQl)?,
+            query_type::FLIGHT_SQL_MESSAGE if info.sql_query.is_empty() => {
+                let any = Any::decode(info.flightsql_command.as_ref()).map_err(|_| invalid_ticket())?;
+                Read::Command(any)
+            }
+            _ => return Err(invalid_ticket()),
+        };
+        Ok(Self { database, read, debug })
+    }
+
+    fn from_json(bytes: &[u8]) -> Result<Self, Status> {
+        let ticket: JsonTicket = serde_json::from_slice(bytes).map_err(|_| invalid_ticket())?;
+        let language = match ticket.query_type.as_deref() {
+            None | Some("sql") => Language::Sql,
+            Some("influxql") => Language::InfluxQl,
+            Some(_) => return Err(invalid_ticket()),
+        };
+        let params = crate::bind::params_from_members(ticket.params.unwrap_or_default());
+        let params = params.map_err(|e| Status::invalid_argument(format!("Invalid ticket. Error: {e}")))?;
+        Ok(Self {
+            database: database_name(&ticket.database)?,
+            read: Read::Text { text: ticket.sql_query, language, params },
+            debug: ticket.is_debug.unwrap_or(false),
+        })
+    }
+}
+
+fn param_message(name: &str, value: &ParamValue) -> QueryParam {
+    let value = match value {
+        ParamValue::Null => QueryParamValue::Null(0),
+        ParamValue::Bool(value) => QueryParamValue::Bool(*value),
+        ParamValue::I64(value) => QueryParamValue::I64(*value),
+        ParamValue::U64(value) => QueryParamValue::U64(*value),
+        ParamValue::F64(value) => QueryParamValue::F64(*value),
+        ParamValue::String(text) => QueryParamValue::String(text.clone()),
+    };
+    QueryParam { name: name.to_owned(), value: Some(value) }
+}
+
+fn param_value(value: Option<&QueryParamValue>) -> ParamValue {
+    match value {
+        None | Some(QueryParamValue::Null(_)) => ParamValue::Null,
+        Some(QueryParamValue::Bool(value)) => ParamValue::Bool(*value),
+        Some(QueryParamValue::U64(value)) => ParamValue::U64(*value),
+        Some(QueryParamValue::I64(value)) => ParamValue::I64(*value),
+        Some(QueryParamValue::F64(value)) => ParamValue::F64(*value),
+        Some(QueryParamValue::String(text)) => ParamValue::String(text.clone()),
+    }
+}
+
+fn database_name(name: &str) -> Result<DatabaseName, Status> {
+    DatabaseName::new(name).map_err(|e| Status::invalid_argument(e.to_string()))
+}
+
+/// The database a Flight SQL call names in its metadata.
+///
+/// # Errors
+/// `InvalidArgument` when there is none, or two different ones.
+pub(super) fn database_of(metadata: &MetadataMap) -> Result<DatabaseName, Status> {
+    let named = DATABASE_KEYS.iter().filter_map(|key| Some((*key, metadata.get(*key)?.to_str().ok()?)));
+    let found: Vec<(&str, &str)> = named.collect();
+    let Some((_, first)) = found.first() else {
+        return Err(Status::invalid_argument("no 'database' header in request"));
+    };
+    if found.iter().any(|(_, name)| name != first) {
+        let keys: Vec<&str> = found.iter().map(|(key, _)| *key).collect();
+        return Err(Status::invalid_argument(format!(
+            "More than one headers are found in request: {keys:?}. Please include only one of them"
+        )));
+    }
+    database_name(first)
+}
+
+/// The language a client asks for with `x-influxdata-query-language`; SQL unless it says `influxql`.
+pub(super) fn language_of(metadata: &MetadataMap) -> Language {
+    let value = metadata.get("x-influxdata-query-language").and_then(|v| v.to_str().ok());
+    match value {
+        Some(text) if text.eq_ignore_ascii_case("influxql") => Language::InfluxQl,
+        _ => Language::Sql,
+    }
+}
+
+/// Whether the client asks for the system tables.
+pub(super) fn debug_of(metadata: &MetadataMap) -> bool {
+    let value = metadata.get("iox-debug").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    ["1", "on", "yes", "y", "true", "t"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! One port for HTTP/1.1, HTTP/2 and gRPC.
+
+use crate::auth::Authenticator;
+use crate::flight;
+use crate::http::{self, HttpSettings, HttpState};
+use crate::metrics::Metrics;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use watershed_catalog::Catalog;
+use watershed_model::Clock;
+use watershed_query::QueryEngine;
+
+/// How long connections may take to finish what they are doing after the stop signal.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Connections open at one time; more wait in the operating system's queue.
+const CONNECTIONS_MAX: usize = 8192;
+
+/// What a server is put together from.
+#[derive(Debug)]
+pub struct Parts {
+    /// Limits and the version.
+    pub settings: HttpSettings,
+    /// Who may do what.
+    pub authenticator: Authenticator,
+    /// Databases and tokens.
+    pub catalog: Arc<dyn Catalog>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Takes writes.
+    pub router: Arc<watershed_router::Router>,
+    /// Answers queries.
+    pub query: QueryEngine,
+    /// Counts.
+    pub metrics: Metrics,
+}
+
+/// The server: routes and the switch that stops them.
+#[derive(Debug)]
+pub struct Server {
+    routes: axum::Router,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Puts the routes together.
+    pub fn new(parts: Parts) -> Self {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let writes = Arc::new(Semaphore::new(parts.settings.writes_max));
+        let state = HttpState {
+            settings: Arc::new(parts.settings),
+            authenticator: parts.authenticator,
+            started: parts.clock.now(),
+            catalog: parts.catalog,
+            clock: parts.clock,
+            router: parts.router,
+            query: parts.query,
+            metrics: parts.metrics,
+            stopping: Arc::clone(&stopping),
+            writes,
+        };
+        let routes = flight::routes(state.clone()).merge(http::routes(state));
+        Self { routes, stopping }
+    }
+
+    /// Serves connections until `stop` resolves; then refuses new work, lets what is in progress finish
+    /// (30 seconds at most), and returns.
+    ///
+    /// # Errors
+    /// When the listener breaks. Failures of one connection are logged and harm no other.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        tokio::pin!(stop);
+        loop {
+            let place = tokio::select! {
+                () = &mut stop => break,
+                place = Arc::clone(&places).acquire_owned() => place.map_err(io::Error::other)?,
+            };
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => self.connection(stream, &graceful, place),
+                Err(error) if is_of_the_connection(&error) => {}
+                Err(error) => {
+                    // Out of file descriptors, most likely: let some connections end first.
+                    tracing::error!(%error, "accepting a connection failed");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        self.stopping.store(true, Ordering::Release);
+        drop(listener);
+        if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some connections did not end in time and are cut");
+        }
+        Ok(())
+    }
+
+    fn connection(&self, stream: TcpStream, graceful: &GracefulShutdown, place: tokio::sync::OwnedSemaphorePermit) {
+        // Answers are small and whole: waiting to fill a packet would only delay them.
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(self.routes.clone());
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        // Large result batches need large windows to keep a fast reader busy.
+        builder.http2().adaptive_window(true).max_concurrent_streams(1024);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection.into_owned());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Whether an error of `accept` concerns the one connection that was about to be accepted.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,8 @@
+//! The log from outside: what was acknowledged comes back, and damage is told.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod damage;
+mod lifecycle;
+mod log;
+mod property;

@@ -1,0 +1,552 @@
+//! Arrow Flight with JSON tickets, as v3 clients use it, and Flight SQL.
+
+use super::server::{OPERATOR_TOKEN, Server, runtime};
+use arrow::array::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
+use arrow_flight::Ticket;
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::error::FlightError;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::sql::client::FlightSqlServiceClient;
+use arrow_flight::sql::{CommandGetDbSchemas, CommandGetTables};
+use futures::TryStreamExt as _;
+use serde_json::{Value, json};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+const POINTS: &str = "\
+cpu,host=a usage=1.5,n=1i 1704067200000000000
+cpu,host=a usage=2,n=2i 1704067201500000000
+cpu,host=b usage=3 1704067202000000000";
+
+/// A server with some points in `db`.
+#[track_caller]
+fn server() -> Server {
+    let server = Server::start();
+    server.create_database("db");
+    server.write("db", POINTS);
+    server
+}
+
+async fn channel(server: &Server) -> Channel {
+    Channel::from_shared(server.url())
+        .unwrap()
+        .connect()
+        .await
+        .unwrap()
+}
+
+/// `DoGet` with a ticket, as the v3 clients send it.
+fn do_get(
+    server: &Server,
+    authorization: Option<&str>,
+    ticket: impl Into<Vec<u8>>,
+) -> Result<Vec<RecordBatch>, Status> {
+    runtime().block_on(async {
+        let mut client = FlightServiceClient::new(channel(server).await);
+        let mut request = Request::new(Ticket {
+            ticket: ticket.into().into(),
+        });
+        if let Some(authorization) = authorization {
+            request
+                .metadata_mut()
+                .insert("authorization", authorization.parse().unwrap());
+        }
+        let messages = client
+            .do_get(request)
+            .await?
+            .into_inner()
+            .map_err(|e| FlightError::Tonic(Box::new(e)));
+        let batches = FlightRecordBatchStream::new_from_flight_data(messages)
+            .try_collect()
+            .await;
+        batches.map_err(|error| match error {
+            FlightError::Tonic(status) => *status,
+            other => panic!("{other}"),
+        })
+    })
+}
+
+fn operator() -> String {
+    format!("Bearer {OPERATOR_TOKEN}")
+}
+
+fn ticket(database: &str, query: &str, language: &str) -> String {
+    json!({ "database": database, "sql_query": query, "query_type": language }).to_string()
+}
+
+/// The rows of a ticket, as a table without its frame; keep-alives are batches without rows.
+#[track_caller]
+fn rows(server: &Server, ticket: impl Into<Vec<u8>>) -> Vec<String> {
+    let batches = do_get(server, Some(&operator()), ticket).unwrap();
+    table(&batches)
+}
+
+fn table(batches: &[RecordBatch]) -> Vec<String> {
+    let text = pretty_format_batches(batches).unwrap().to_string();
+    let lines = text.lines().filter(|line| line.starts_with('|'));
+    let cells = |line: &str| {
+        line.trim_matches('|')
+            .split('|')
+            .map(str::trim)
+            .collect::<Vec<_>>()
+            .join("|")
+    };
+    lines.map(cells).collect()
+}
+
+#[test]
+fn a_ticket_runs_sql() {
+    let server = server();
+    let statement = "SELECT host, time, usage, n FROM cpu ORDER BY time";
+    let expected = [
+        "host|time|usage|n",
+        "a|2024-01-01T00:00:00|1.5|1",
+        "a|2024-01-01T00:00:01.500|2.0|2",
+        "b|2024-01-01T00:00:02|3.0|",
+    ];
+    assert_eq!(rows(&server, ticket("db", statement, "sql")), expected);
+    for alias in ["namespace_name", "bucket", "bucket-name"] {
+        let ticket = json!({ alias: "db", "sql_query": statement, "unknown": [1] }).to_string();
+        assert_eq!(rows(&server, ticket), expected, "{alias}");
+    }
+    let with_params = json!({
+        "database": "db",
+        "sql_query": "SELECT n FROM cpu WHERE host = $host AND n > $n",
+        "params": { "host": "a", "n": 1 },
+    });
+    assert_eq!(rows(&server, with_params.to_string()), ["n", "2"]);
+}
+
+#[test]
+fn columns_have_the_types_that_clients_read() {
+    let server = server();
+    let statement = "SELECT host, n, time, usage FROM cpu";
+    let batches = do_get(&server, Some(&operator()), ticket("db", statement, "sql")).unwrap();
+    let schema = batches[0].schema();
+    let types: Vec<String> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let kind = field
+                .metadata()
+                .get("iox::column::type")
+                .map_or("", String::as_str);
+            format!(
+                "{} {} {} {kind}",
+                field.name(),
+                field.data_type(),
+                field.is_nullable()
+            )
+        })
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "host Utf8 true iox::column_type::tag",
+            "n Int64 true iox::column_type::field::integer",
+            "time Timestamp(ns) false iox::column_type::timestamp",
+            "usage Float64 true iox::column_type::field::float",
+        ]
+    );
+}
+
+#[test]
+fn a_ticket_runs_influxql() {
+    let server = server();
+    let statement = "SELECT n, usage FROM cpu WHERE n > 0 GROUP BY host";
+    assert_eq!(
+        rows(&server, ticket("db", statement, "influxql")),
+        [
+            "iox::measurement|time|host|n|usage",
+            "cpu|2024-01-01T00:00:00|a|1|1.5",
+            "cpu|2024-01-01T00:00:01.500|a|2|2.0",
+        ]
+    );
+    let with_params = json!({
+        "database": "db",
+        "sql_query": "SELECT n FROM cpu WHERE n = $n",
+        "query_type": "influxql",
+        "params": { "n": 2 },
+    });
+    assert_eq!(
+        rows(&server, with_params.to_string()),
+        ["iox::measurement|time|n", "cpu|2024-01-01T00:00:01.500|2"]
+    );
+}
+
+#[test]
+fn failures_have_the_code_that_fits() {
+    let server = server();
+    let writer = format!("Bearer {}", server.create_token(&["write:db"]));
+    let reader = format!("Bearer {}", server.create_token(&["read:db", "read:gone"]));
+    let good = ticket("db", "SELECT n FROM cpu", "sql");
+    let sql = |text: &str| ticket("db", text, "sql");
+    let influxql = |text: &str| ticket("db", text, "influxql");
+    let invalid = "Invalid ticket. Error: Invalid ticket";
+    let operator = operator();
+    let cases: Vec<(Option<&str>, String, Code, &str)> = vec![
+        (None, good.clone(), Code::Unauthenticated, "Unauthenticated"),
+        (
+            Some("Bearer wrong"),
+            good.clone(),
+            Code::Unauthenticated,
+            "Unauthenticated",
+        ),
+        (
+            Some("Unknown scheme"),
+            good.clone(),
+            Code::Unauthenticated,
+            "Unauthenticated",
+        ),
+        (
+            Some(&writer),
+            good,
+            Code::PermissionDenied,
+            "Permission denied",
+        ),
+        (
+            Some(&writer),
+            ticket("missing", "SELECT 1", "sql"),
+            Code::PermissionDenied,
+            "Permission denied",
+        ),
+        (
+            Some(&reader),
+            ticket("gone", "SELECT 1", "sql"),
+            Code::NotFound,
+            "Database 'gone' not found",
+        ),
+        (
+            Some(&operator),
+            ticket("nope", "SELECT 1", "sql"),
+            Code::NotFound,
+            "Database 'nope' not found",
+        ),
+        (
+            Some(&operator),
+            "nonsense".to_owned(),
+            Code::InvalidArgument,
+            invalid,
+        ),
+        (
+            Some(&operator),
+            "{}".to_owned(),
+            Code::InvalidArgument,
+            invalid,
+        ),
+        (
+            Some(&operator),
+            ticket("db", "SELECT 1", "SQL"),
+            Code::InvalidArgument,
+            invalid,
+        ),
+        (
+            Some(&operator),
+            ticket("a.b", "SELECT 1", "sql"),
+            Code::InvalidArgument,
+            "namespace name 'a.b'",
+        ),
+        (
+            Some(&operator),
+            sql("SELEC 1"),
+            Code::InvalidArgument,
+            "SELEC",
+        ),
+        (
+            Some(&operator),
+            sql("SELECT * FROM nothing"),
+            Code::InvalidArgument,
+            "nothing",
+        ),
+        (
+            Some(&operator),
+            sql("SELECT nothing FROM cpu"),
+            Code::InvalidArgument,
+            "nothing",
+        ),
+        (
+            Some(&operator),
+            sql("DROP TABLE cpu"),
+            Code::InvalidArgument,
+            "",
+        ),
+        (
+            Some(&operator),
+            sql("INSERT INTO cpu VALUES (1)"),
+            Code::InvalidArgument,
+            "",
+        ),
+        (
+            Some(&operator),
+            sql("SELECT 1; SELECT 2"),
+            Code::InvalidArgument,
+            "",
+        ),
+        (
+            Some(&operator),
+            sql("SELECT 1 / (n - n) FROM cpu"),
+            Code::InvalidArgument,
+            "ivide",
+        ),
+        (
+            Some(&operator),
+            sql("SELECT n FROM cpu WHERE n = $x"),
+            Code::InvalidArgument,
+            "x",
+        ),
+        (
+            Some(&operator),
+            influxql("SELEC n FROM cpu"),
+            Code::InvalidArgument,
+            "SELEC",
+        ),
+        (
+            Some(&operator),
+            influxql("SHOW MEASUREMENTS; SHOW MEASUREMENTS"),
+            Code::InvalidArgument,
+            "single InfluxQL statement",
+        ),
+    ];
+    let mut failures = String::new();
+    for (authorization, ticket, code, text) in cases {
+        let outcome = do_get(&server, authorization, ticket.as_str());
+        let fits = outcome
+            .as_ref()
+            .is_err_and(|status| status.code() == code && status.message().contains(text));
+        if !fits {
+            failures += &format!("{ticket}\n  expected {code:?} {text}\n  got {outcome:?}\n");
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+}
+
+#[test]
+fn schemes_are_read_in_any_case() {
+    let server = server();
+    let ticket = ticket("db", "SELECT n FROM cpu WHERE n = 1", "sql");
+    for scheme in ["Bearer", "bearer", "Token", "token", "TOKEN"] {
+        let authorization = format!("{scheme} {OPERATOR_TOKEN}");
+        let batches = do_get(&server, Some(&authorization), ticket.as_str()).unwrap();
+        assert_eq!(table(&batches), ["n", "1"], "{scheme}");
+    }
+}
+
+#[test]
+fn long_results_arrive_whole() {
+    let server = server();
+    for part in 0..4 {
+        let lines: String = (0..25_000)
+            .map(|n| {
+                let n = part * 25_000 + n;
+                format!("many,t={} v={n}i {n}\n", n % 10)
+            })
+            .collect();
+        server.write("db", &lines);
+    }
+    let batches = do_get(
+        &server,
+        Some(&operator()),
+        ticket("db", "SELECT v FROM many ORDER BY v", "sql"),
+    )
+    .unwrap();
+    let values = batches.iter().flat_map(|batch| {
+        use arrow::array::AsArray as _;
+        batch
+            .column(0)
+            .as_primitive::<arrow::datatypes::Int64Type>()
+            .values()
+            .to_vec()
+    });
+    assert!(values.eq(0..100_000));
+}
+
+/// A Flight SQL client for a database.
+async fn flight_sql(server: &Server, database: &str) -> FlightSqlServiceClient<Channel> {
+    let mut client = FlightSqlServiceClient::new(channel(server).await);
+    client.set_token(OPERATOR_TOKEN.to_owned());
+    client.set_header("database", database);
+    client
+}
+
+async fn fetch(
+    client: &mut FlightSqlServiceClient<Channel>,
+    info: arrow_flight::FlightInfo,
+) -> Vec<RecordBatch> {
+    let ticket = info.endpoint[0].ticket.clone().unwrap();
+    client
+        .do_get(ticket)
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap()
+}
+
+#[test]
+fn flight_sql_runs_statements() {
+    let server = server();
+    runtime().block_on(async {
+        let mut client = flight_sql(&server, "db").await;
+        let statement = "SELECT host, sum(n) AS n FROM cpu GROUP BY host ORDER BY host";
+        let info = client.execute(statement.to_owned(), None).await.unwrap();
+        assert!(
+            info.endpoint[0].location.is_empty(),
+            "the ticket is for the same connection"
+        );
+        assert_eq!((info.total_records, info.total_bytes), (-1, -1));
+        let schema = info.clone().try_decode_schema().unwrap();
+        let batches = fetch(&mut client, info).await;
+        assert_eq!(table(&batches), ["host|n", "a|3", "b|"]);
+        let names = |schema: &arrow::datatypes::Schema| {
+            schema
+                .fields()
+                .iter()
+                .map(|f| format!("{} {}", f.name(), f.data_type()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(&schema),
+            names(&batches[0].schema()),
+            "announced and sent columns are the same"
+        );
+    });
+}
+
+#[test]
+fn flight_sql_runs_influxql_when_asked() {
+    let server = server();
+    runtime().block_on(async {
+        let mut client = flight_sql(&server, "db").await;
+        client.set_header("x-influxdata-query-language", "InfluxQL");
+        let info = client
+            .execute("SHOW MEASUREMENTS".to_owned(), None)
+            .await
+            .unwrap();
+        let batches = fetch(&mut client, info).await;
+        assert_eq!(
+            table(&batches),
+            ["iox::measurement|name", "measurements|cpu"]
+        );
+    });
+}
+
+#[test]
+fn flight_sql_prepares_statements() {
+    let server = server();
+    runtime().block_on(async {
+        let mut client = flight_sql(&server, "db").await;
+        let statement = "SELECT n FROM cpu WHERE host = $host AND n > $n";
+        let mut prepared = client.prepare(statement.to_owned(), None).await.unwrap();
+        let parameters: Vec<String> = prepared
+            .parameter_schema()
+            .unwrap()
+            .fields()
+            .iter()
+            .map(|f| f.name().trim_start_matches('$').to_owned())
+            .collect();
+        assert_eq!(parameters.len(), 2, "{parameters:?}");
+        let batch = RecordBatch::try_from_iter([
+            (
+                "host",
+                std::sync::Arc::new(arrow::array::StringArray::from(vec!["a"]))
+                    as arrow::array::ArrayRef,
+            ),
+            (
+                "n",
+                std::sync::Arc::new(arrow::array::Int64Array::from(vec![1])),
+            ),
+        ]);
+        prepared.set_parameters(batch.unwrap()).unwrap();
+        let info = prepared.execute().await.unwrap();
+        let batches = fetch(&mut client, info).await;
+        assert_eq!(table(&batches), ["n", "2"]);
+        prepared.close().await.unwrap();
+    });
+}
+
+#[test]
+fn flight_sql_shows_what_there_is() {
+    let server = server();
+    runtime().block_on(async {
+        let mut client = flight_sql(&server, "db").await;
+        let info = client.get_catalogs().await.unwrap();
+        assert_eq!(
+            table(&fetch(&mut client, info).await),
+            ["catalog_name", "public"]
+        );
+        let filter = Some("i%".to_owned());
+        let schemas = CommandGetDbSchemas {
+            catalog: None,
+            db_schema_filter_pattern: filter,
+        };
+        let info = client.get_db_schemas(schemas).await.unwrap();
+        assert_eq!(
+            table(&fetch(&mut client, info).await),
+            [
+                "catalog_name|db_schema_name",
+                "public|information_schema",
+                "public|iox"
+            ]
+        );
+        let tables = CommandGetTables {
+            catalog: Some("public".to_owned()),
+            db_schema_filter_pattern: Some("iox".to_owned()),
+            ..CommandGetTables::default()
+        };
+        let info = client.get_tables(tables).await.unwrap();
+        assert_eq!(
+            table(&fetch(&mut client, info).await),
+            [
+                "catalog_name|db_schema_name|table_name|table_type",
+                "public|iox|cpu|BASE TABLE"
+            ]
+        );
+    });
+}
+
+#[test]
+fn flight_sql_needs_one_database() {
+    let server = server();
+    let message = |headers: &[(&'static str, &'static str)]| {
+        runtime().block_on(async {
+            let mut client = FlightSqlServiceClient::new(channel(&server).await);
+            client.set_token(OPERATOR_TOKEN.to_owned());
+            for (name, value) in headers {
+                client.set_header(*name, *value);
+            }
+            client
+                .execute("SELECT 1".to_owned(), None)
+                .await
+                .map(drop)
+                .map_err(|e| e.to_string())
+        })
+    };
+    assert_eq!(message(&[("database", "db"), ("bucket", "db")]), Ok(()));
+    assert_eq!(message(&[("bucket-name", "db")]), Ok(()));
+    assert_eq!(message(&[("iox-namespace-name", "db")]), Ok(()));
+    let failed = |headers, text: &str| {
+        let message = message(headers).unwrap_err();
+        assert!(message.contains(text), "{message}");
+    };
+    failed(&[], "no 'database' header in request");
+    failed(
+        &[("database", "db"), ("bucket", "other")],
+        "More than one headers are found in request: ",
+    );
+    failed(&[("database", "nope")], "Database 'nope' not found");
+}
+
+#[test]
+fn a_handshake_turns_a_password_into_a_bearer_token() {
+    let server = server();
+    let token = runtime().block_on(async {
+        let mut client = FlightSqlServiceClient::new(channel(&server).await);
+        client.handshake("anyone", OPERATOR_TOKEN).await.unwrap();
+        client.token().cloned()
+    });
+    let ticket: Value = json!({ "database": "db", "sql_query": "SELECT count(*) AS n FROM cpu" });
+    let authorization = format!("Bearer {}", token.unwrap());
+    let batches = do_get(&server, Some(&authorization), ticket.to_string()).unwrap();
+    assert_eq!(table(&batches), ["n", "3"]);
+}

@@ -1,0 +1,761 @@
+//! `/query` as 1.x clients use it, and `/api/v3/query_*` for people with curl.
+
+use super::msgpack;
+use super::scenario::{check, check_with, standard};
+use super::server::{Answer, Server};
+use bytes::Bytes;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use serde_json::json;
+
+const POINTS: &str = "\
+cpu,host=a usage=1.5,n=1i 1704067200000000000
+cpu,host=a usage=2,n=2i 1704067201500000000
+cpu,host=b usage=3 1704067202000000000
+mem,host=a free=10u,ok=t,note=\"a \\\"b\\\", c\" 1704067200000000000";
+
+/// A server with some points in `db`.
+#[track_caller]
+fn server() -> Server {
+    let server = Server::start();
+    server.create_database("db");
+    server.write("db", POINTS);
+    server
+}
+
+/// `GET /query` on `db`.
+#[track_caller]
+fn query(server: &Server, parameters: &[(&str, &str)]) -> Answer {
+    let answer = server.send(server.get("/query?db=db").query(parameters));
+    assert_eq!(standard(&answer), Vec::<String>::new());
+    answer
+}
+
+/// Compares an answer byte by byte: members of an answer have an order, and lines ends.
+#[track_caller]
+fn check_text(server: &Server, parameters: &[(&str, &str)], expected: &str) {
+    let answer = query(server, parameters);
+    assert_eq!((answer.status.as_u16(), answer.text()), (200, expected));
+}
+
+#[test]
+fn rows_come_as_series() {
+    let server = server();
+    check_text(
+        &server,
+        &[("q", "SELECT usage, n FROM cpu")],
+        concat!(
+            r#"{"results":[{"statement_id":0,"series":[{"name":"cpu","columns":["time","usage","n"],"values":["#,
+            r#"["2024-01-01T00:00:00Z",1.5,1],["2024-01-01T00:00:01.500Z",2,2],["2024-01-01T00:00:02Z",3,null]"#,
+            "]}]}]}\n"
+        ),
+    );
+    check_text(
+        &server,
+        &[
+            ("q", "SELECT usage FROM cpu GROUP BY host"),
+            ("epoch", "ms"),
+        ],
+        concat!(
+            r#"{"results":[{"statement_id":0,"series":[{"name":"cpu","tags":{"host":"a"},"columns":["time","usage"],"#,
+            r#""values":[[1704067200000,1.5],[1704067201500,2]]},{"name":"cpu","tags":{"host":"b"},"#,
+            r#""columns":["time","usage"],"values":[[1704067202000,3]]}]}]}"#,
+            "\n"
+        ),
+    );
+    check_text(
+        &server,
+        &[("q", "SELECT usage FROM nothing")],
+        "{\"results\":[{\"statement_id\":0}]}\n",
+    );
+}
+
+#[test]
+fn epochs_round_down() {
+    let server = server();
+    server.write("db", "old v=1i -1");
+    let time = |epoch: &str, table: &str| {
+        let statement = format!("SELECT * FROM {table} LIMIT 1");
+        query(&server, &[("q", &statement), ("epoch", epoch)]).json()["results"][0]["series"][0]["values"][0][0].take()
+    };
+    let second = 1_704_067_200_i64;
+    for (epoch, expected) in [
+        ("ns", second * 1_000_000_000),
+        ("n", second * 1_000_000_000),
+        ("u", second * 1_000_000),
+        ("us", second * 1_000_000),
+        ("µ", second * 1_000_000),
+        ("ms", second * 1_000),
+        ("s", second),
+        ("m", second / 60),
+        ("h", second / 3600),
+        ("d", second / 86_400),
+        ("w", second / 604_800),
+    ] {
+        assert_eq!(time(epoch, "mem"), json!(expected), "{epoch}");
+    }
+    assert_eq!(time("", "mem"), json!("2024-01-01T00:00:00Z"));
+    assert_eq!((time("s", "old"), time("w", "old")), (json!(-1), json!(-1)));
+    assert_eq!(time("", "old"), json!("1969-12-31T23:59:59.999999999Z"));
+}
+
+#[test]
+fn a_statement_that_fails_does_not_stop_the_next() {
+    let server = server();
+    check(
+        &server,
+        r#"
+        > GET /query?db=db&epoch=s&q=SELECT+n+FROM+cpu+LIMIT+1;DROP+MEASUREMENT+cpu;SHOW+MEASUREMENTS
+        < 200 {"results":[{"statement_id":0,"series":[{"name":"cpu","columns":["time","n"],"values":[[1704067200,1]]}]},{"statement_id":1,"error":"not implemented: DROP MEASUREMENT"},{"statement_id":2,"series":[{"name":"measurements","columns":["name"],"values":[["cpu"],["mem"]]}]}]}
+
+        > GET /query?db=nope&q=SELECT+n+FROM+cpu
+        < 200 {"results":[{"statement_id":0,"error":"Database nope not found (database not found: nope)"}]}
+
+        > GET /query?q=SELECT+n+FROM+cpu
+        < 200 {"results":[{"statement_id":0,"error":"must specify a 'db' parameter, or provide the database in the InfluxQL query"}]}
+
+        > GET /query?q=SELECT+n+FROM+db..cpu,other..cpu
+        < 200 {"results":[{"statement_id":0,"error":"can only perform queries on a single database"}]}
+
+        > GET /query?epoch=s&q=SELECT+n+FROM+db.autogen.cpu+LIMIT+1
+        < 200 {"results":[{"statement_id":0,"series":[{"name":"cpu","columns":["time","n"],"values":[[1704067200,1]]}]}]}
+        < Content-Type: application/json
+        "#,
+    );
+}
+
+#[test]
+fn bad_requests_are_told_apart_from_bad_statements() {
+    let server = server();
+    check(
+        &server,
+        r#"
+        > GET /query
+        < 400 {"error":"missing query parameters 'db' and 'q'","code":"invalid","message":"missing query parameters 'db' and 'q'"}
+
+        > GET /query?db=db
+        < 400 {"error":"expected a query to be provided in the query string or body","code":"invalid","message":"expected a query to be provided in the query string or body"}
+
+        > GET /query?db=db&q=
+        < 400 {"error":"expected a query to be provided in the query string or body","code":"invalid","message":"expected a query to be provided in the query string or body"}
+
+        > GET /query?db=db&epoch=x&q=SHOW+MEASUREMENTS
+        < 400 {"error":"invalid epoch \"x\", expected one of ns, u, us, ms, s, m, h, d, w","code":"invalid","message":"invalid epoch \"x\", expected one of ns, u, us, ms, s, m, h, d, w"}
+
+        > POST /query?db=db
+        > Content-Type: text/html
+        >
+        > SHOW MEASUREMENTS
+        < 400 {"error":"invalid mime type (text/html)","code":"invalid","message":"invalid mime type (text/html)"}
+
+        > POST /query?db=db
+        > Content-Type: multipart/form-data
+        >
+        > q=SHOW MEASUREMENTS
+        < 400 {"error":"A boundary header is required for multipart upload","code":"invalid","message":"A boundary header is required for multipart upload"}
+
+        > PUT /query?db=db&q=SHOW+MEASUREMENTS
+        < 405 {"code":"method not allowed","message":"method not allowed"}
+
+        > GET /query?db=db&q=SHOW+MEASUREMENTS
+        > Authorization: -
+        < 401 {"error":"no token","code":"unauthorized","message":"no token"}
+        "#,
+    );
+    let answer = query(&server, &[("q", "SHOW MEASUREMENTS; SELEC n FROM cpu")]);
+    let error = answer.json()["error"].as_str().unwrap().to_owned();
+    assert_eq!(answer.status, 400, "{error}");
+    assert!(
+        error.starts_with("error parsing query: found SELEC, expected "),
+        "{error}"
+    );
+    assert!(error.ends_with(" at line 1, char 20"), "{error}");
+    let answer = query(
+        &server,
+        &[
+            ("q", "SELECT * FROM cpu WHERE n = $n"),
+            ("params", r#"{"n":[1]}"#),
+        ],
+    );
+    let text = "JSON arrays are not supported as query parameters.";
+    assert_eq!(answer.status, 400);
+    assert!(
+        answer.json()["error"].as_str().unwrap().starts_with(text),
+        "{}",
+        answer.text()
+    );
+}
+
+#[test]
+fn parameters_come_in_every_kind_of_body() {
+    let server = server();
+    let expected = r#"{"results":[{"statement_id":0,"series":[{"name":"cpu","columns":["time","n"],"values":[[1704067201,2]]}]}]}"#;
+    check_with(
+        &server,
+        &[
+            ("expected", expected),
+            ("query", "SELECT+n+FROM+cpu+WHERE+n+=+2"),
+        ],
+        r#"
+        > GET /query?db=db&epoch=s&q=$query
+        < 200 $expected
+
+        > POST /query?db=db&epoch=s&q=$query
+        > Content-Type: application/json
+        < 200 $expected
+
+        > POST /query?db=wrong&epoch=s
+        > Content-Type: application/x-www-form-urlencoded
+        >
+        > db=db&q=$query
+        < 200 $expected
+
+        > POST /query
+        > Content-Type: application/json
+        >
+        > {"db":"db","q":"SELECT n FROM cpu WHERE n = $n","epoch":"s","params":{"n":2}}
+        < 200 $expected
+
+        > POST /query?db=db&epoch=s
+        > Content-Type: application/vnd.influxql
+        >
+        > SELECT n FROM cpu WHERE n = 2
+        < 200 $expected
+
+        > POST /query?db=db&epoch=s
+        >
+        > SELECT n FROM cpu WHERE n = 2
+        < 200 $expected
+        "#,
+    );
+    let part = |name: &str, value: &str| {
+        format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let file = "--edge\r\nContent-Disposition: form-data; name=\"q\"; filename=\"q.txt\"\r\n\r\n\
+                SELECT n FROM cpu\nWHERE n = $n\r\n";
+    let body = part("db", "db")
+        + &part("epoch", "s")
+        + &part("params", r#"{"n":2}"#)
+        + file
+        + "--edge--\r\n";
+    let request = server
+        .post("/query?db=wrong")
+        .header(CONTENT_TYPE, "multipart/form-data; boundary=edge");
+    let answer = server.send(request.body(body));
+    assert_eq!(answer.text().trim_end(), expected);
+}
+
+#[test]
+fn placeholders_take_values_of_their_type() {
+    let server = server();
+    let rows = |statement: &str, params: &str| {
+        let answer = query(
+            &server,
+            &[("q", statement), ("params", params), ("epoch", "s")],
+        );
+        let mut body = answer.json();
+        if body["results"][0]["error"].is_null() {
+            body["results"][0]["series"][0]["values"].take()
+        } else {
+            body["results"][0].take()
+        }
+    };
+    let one = json!([[1_704_067_200, 1.5]]);
+    assert_eq!(
+        rows("SELECT usage FROM cpu WHERE usage = $u", r#"{"u":1.5}"#),
+        one
+    );
+    assert_eq!(
+        rows(
+            "SELECT usage FROM cpu WHERE n = $n",
+            r#"{"n":1,"unused":true}"#
+        ),
+        one
+    );
+    assert_eq!(
+        rows(
+            "SELECT usage FROM cpu WHERE host = $h AND n < $n",
+            r#"{"h":"a","n":2}"#
+        ),
+        one
+    );
+    assert_eq!(
+        rows("SELECT free FROM mem WHERE ok = $ok", r#"{"ok":true}"#),
+        json!([[1_704_067_200, 10]])
+    );
+    assert_eq!(
+        rows(
+            "SELECT usage FROM cpu WHERE host = $h",
+            r#"{"h":"a' OR 1=1"}"#
+        ),
+        json!(null)
+    );
+    let missing = rows("SELECT usage FROM cpu WHERE n = $n", "");
+    assert!(missing["error"].is_string(), "{missing}");
+}
+
+#[test]
+fn chunks_are_lines_that_say_whether_more_follows() {
+    let server = server();
+    let lines: String = (1..=3).map(|n| format!("m1 v={n}i {n}\n")).collect();
+    server.write("db", &(lines + "m2 v=1i 1"));
+    let chunked = [("chunked", "true"), ("chunk_size", "2"), ("epoch", "ns")];
+    let with = |q: &'static str| [&[("q", q)], chunked.as_slice()].concat();
+    check_text(
+        &server,
+        &with("SELECT v FROM m1, m2"),
+        concat!(
+            r#"{"results":[{"statement_id":0,"series":[{"name":"m1","columns":["time","v"],"values":[[1,1],[2,2]],"partial":true}],"partial":true}]}"#,
+            "\n",
+            r#"{"results":[{"statement_id":0,"series":[{"name":"m1","columns":["time","v"],"values":[[3,3]]}],"partial":true}]}"#,
+            "\n",
+            r#"{"results":[{"statement_id":0,"series":[{"name":"m2","columns":["time","v"],"values":[[1,1]]}]}]}"#,
+            "\n",
+        ),
+    );
+    check_text(
+        &server,
+        &with("SELECT v FROM none; DROP DATABASE db; SELECT v FROM m2"),
+        concat!(
+            r#"{"results":[{"statement_id":0}]}"#,
+            "\n",
+            r#"{"results":[{"statement_id":1,"error":"not implemented: DROP DATABASE"}]}"#,
+            "\n",
+            r#"{"results":[{"statement_id":2,"series":[{"name":"m2","columns":["time","v"],"values":[[1,1]]}]}]}"#,
+            "\n",
+        ),
+    );
+    let answer = query(&server, &with("SELECT v FROM m1"));
+    assert_eq!(answer.header("transfer-encoding"), "chunked");
+    assert_eq!(answer.text().lines().count(), 2);
+}
+
+#[test]
+fn many_rows_are_the_same_however_they_are_cut() {
+    let server = server();
+    let lines: String = (0..25_000)
+        .map(|n| format!("many,t={} v={n}i {n}\n", n % 3))
+        .collect();
+    server.write("db", &lines);
+    let values = |parameters: &[(&str, &str)]| {
+        let answer = query(&server, parameters);
+        let mut rows = Vec::new();
+        for line in answer.text().lines() {
+            let chunk: serde_json::Value = line.parse().unwrap();
+            for series in chunk["results"][0]["series"].as_array().unwrap() {
+                rows.extend(
+                    series["values"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|row| row[1].as_u64().unwrap()),
+                );
+            }
+        }
+        rows
+    };
+    let whole = values(&[("q", "SELECT v FROM many GROUP BY t")]);
+    assert_eq!(whole.len(), 25_000);
+    assert_eq!(whole[..3], [0, 3, 6]);
+    assert_eq!(
+        values(&[("q", "SELECT v FROM many GROUP BY t"), ("chunked", "true")]),
+        whole
+    );
+    assert_eq!(
+        values(&[
+            ("q", "SELECT v FROM many GROUP BY t"),
+            ("chunked", "true"),
+            ("chunk_size", "777")
+        ]),
+        whole
+    );
+}
+
+#[test]
+fn pretty_answers_are_indented() {
+    let server = server();
+    check_text(
+        &server,
+        &[
+            ("q", "SELECT n FROM cpu LIMIT 1"),
+            ("pretty", "true"),
+            ("epoch", "s"),
+        ],
+        r#"{
+  "results": [
+    {
+      "statement_id": 0,
+      "series": [
+        {
+          "name": "cpu",
+          "columns": [
+            "time",
+            "n"
+          ],
+          "values": [
+            [
+              1704067200,
+              1
+            ]
+          ]
+        }
+      ]
+    }
+  ]
+}
+"#,
+    );
+}
+
+#[test]
+fn csv_has_a_header_for_each_kind_of_rows() {
+    let server = server();
+    let csv = |accept: &str, q: &str| {
+        let request = server
+            .get("/query?db=db")
+            .query(&[("q", q)])
+            .header(ACCEPT, accept);
+        let answer = server.send(request);
+        assert_eq!(answer.header("content-type"), "application/csv");
+        answer.text().to_owned()
+    };
+    assert_eq!(
+        csv(
+            "application/csv",
+            "SELECT * FROM mem; DROP DATABASE db; SELECT usage FROM cpu GROUP BY host"
+        ),
+        "name,tags,time,free,host,note,ok\n\
+         mem,,1704067200000000000,10,a,\"a \"\"b\"\", c\",true\n\
+         \n\
+         error\n\
+         not implemented: DROP DATABASE\n\
+         \n\
+         name,tags,time,usage\n\
+         cpu,host=a,1704067200000000000,1.5\n\
+         cpu,host=a,1704067201500000000,2\n\
+         cpu,host=b,1704067202000000000,3\n"
+    );
+    let list = "text/html, text/csv;q=0.9, application/json;q=0.1";
+    assert_eq!(
+        csv(list, "SELECT n FROM cpu LIMIT 1"),
+        "name,tags,time,n\ncpu,,1704067200000000000,1\n"
+    );
+}
+
+#[test]
+fn messagepack_says_the_same_as_json() {
+    let server = server();
+    server.write("db", "mem,host=a free=10u -1500000000");
+    let statements = "SELECT * FROM mem; SELECT usage, n FROM cpu GROUP BY host; SELECT x FROM none; DROP DATABASE db";
+    for epoch in ["", "ns", "s"] {
+        let ask = |accept: &str| {
+            let request = server
+                .get("/query?db=db")
+                .query(&[("q", statements), ("epoch", epoch)]);
+            server.send(request.header(ACCEPT, accept))
+        };
+        let packed = ask("application/x-msgpack");
+        assert_eq!(packed.header("content-type"), "application/x-msgpack");
+        assert_eq!(
+            msgpack::decode(&packed.body),
+            ask("application/json").json(),
+            "epoch {epoch:?}"
+        );
+    }
+}
+
+#[test]
+fn databases_are_shown_to_those_who_may_use_them() {
+    let server = server();
+    server.create_database("other");
+    server.create_database("third");
+    let names = |token: &str| {
+        let request = server
+            .bare(reqwest::Method::GET, "/query?q=SHOW+DATABASES")
+            .bearer_auth(token);
+        let mut body = server.send(request).json();
+        body["results"][0]["series"][0].take()
+    };
+    let series = |names: &[&str]| {
+        let rows: Vec<_> = names.iter().map(|name| json!([name])).collect();
+        json!({ "name": "databases", "columns": ["name"], "values": rows })
+    };
+    assert_eq!(
+        names(super::server::OPERATOR_TOKEN),
+        series(&["db", "other", "third"])
+    );
+    assert_eq!(
+        names(&server.create_token(&["read:*"])),
+        series(&["db", "other", "third"])
+    );
+    assert_eq!(
+        names(&server.create_token(&["read:db", "write:third"])),
+        series(&["db", "third"])
+    );
+    assert_eq!(names(&server.create_token(&["read:gone"])), json!(null));
+}
+
+#[test]
+fn one_statement_without_rights_fails_the_request() {
+    let server = server();
+    server.create_database("other");
+    let reader = server.create_token(&["read:db", "write:other"]);
+    check_with(
+        &server,
+        &[("reader", &reader)],
+        r#"
+        > GET /query?db=db&epoch=s&q=SELECT+n+FROM+cpu+LIMIT+1
+        > Authorization: Bearer $reader
+        < 200 {"results":[{"statement_id":0,"series":[{"name":"cpu","columns":["time","n"],"values":[[1704067200,1]]}]}]}
+
+        > GET /query?db=db&q=SELECT+n+FROM+cpu;SELECT+n+FROM+other..cpu
+        > Authorization: Bearer $reader
+        < 403 {"error":"forbidden","code":"forbidden","message":"forbidden"}
+
+        > GET /query?db=missing&q=SHOW+MEASUREMENTS
+        > Authorization: Bearer $reader
+        < 403 {"error":"forbidden","code":"forbidden","message":"forbidden"}
+
+        > POST /query?q=CREATE+DATABASE+new
+        > Authorization: Bearer $reader
+        < 200 {"results":[{"statement_id":0,"error":"not implemented: CREATE DATABASE"}]}
+
+        > POST /query?q=CREATE+DATABASE+new
+        < 200 {"results":[{"statement_id":0}]}
+
+        > POST /query?q=CREATE+DATABASE+new
+        < 200 {"results":[{"statement_id":0}]}
+
+        > POST /write?db=new
+        >
+        > m f=1
+        < 204
+        "#,
+    );
+}
+
+#[test]
+fn retention_policies_are_shown_as_in_1x() {
+    let server = server();
+    server.create_database_with(
+        json!({ "name": "db/weekly", "retentionPeriod": 604_800_000_000_000_i64 }),
+    );
+    let series = server.influxql("db", "SHOW RETENTION POLICIES");
+    let columns = json!([
+        "name",
+        "duration",
+        "shardGroupDuration",
+        "replicaN",
+        "default"
+    ]);
+    assert_eq!(series[0]["columns"], columns);
+    assert_eq!(
+        series[0]["values"][0],
+        json!(["autogen", "0s", "168h0m0s", 1, true])
+    );
+}
+
+#[test]
+fn probes_need_no_token() {
+    let server = Server::start();
+    check(
+        &server,
+        r#"
+        > GET /ping
+        > Authorization: -
+        < 204
+        < X-Influxdb-Build: cloud2
+
+        > HEAD /ping
+        > Authorization: -
+        < 204
+
+        > GET /ping?verbose=false
+        > Authorization: -
+        < 204
+        "#,
+    );
+    let get = |path: &str| server.send(server.bare(reqwest::Method::GET, path));
+    let version = concat!("watershed-", env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        get("/ping?verbose=true").json(),
+        json!({ "version": version })
+    );
+    for path in ["/health", "/api/v2/health"] {
+        let health = json!({
+            "name": "influxdb", "status": "pass", "message": "ready for queries and writes", "checks": [], "version": version,
+        });
+        assert_eq!(get(path).json(), health);
+    }
+    assert_eq!(get("/ready").json()["status"], "ready");
+    let metrics = get("/metrics");
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.text().contains("# TYPE "), "{}", metrics.text());
+}
+
+/// `GET /api/v3/query_sql` on `db`.
+#[track_caller]
+fn sql(server: &Server, statement: &str, format: &str) -> Answer {
+    let parameters = [("db", "db"), ("q", statement), ("format", format)];
+    let answer = server.send(server.get("/api/v3/query_sql").query(&parameters));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer
+}
+
+#[test]
+fn sql_answers_come_in_five_formats() {
+    const STATEMENT: &str = "SELECT time, host, usage, n FROM cpu ORDER BY time LIMIT 2";
+    let server = server();
+    let json = sql(&server, STATEMENT, "json");
+    assert_eq!(json.header("content-type"), "application/json");
+    assert_eq!(
+        json.json(),
+        json!([
+            { "time": "2024-01-01T00:00:00", "host": "a", "usage": 1.5, "n": 1 },
+            { "time": "2024-01-01T00:00:01.500", "host": "a", "usage": 2.0, "n": 2 },
+        ])
+    );
+    let lines = sql(&server, STATEMENT, "jsonl");
+    assert_eq!(lines.header("content-type"), "application/jsonl");
+    let parsed: serde_json::Value = lines
+        .text()
+        .lines()
+        .map(|line| line.parse::<serde_json::Value>().unwrap())
+        .collect();
+    assert_eq!(parsed, json.json());
+    let csv = sql(&server, STATEMENT, "csv");
+    assert_eq!(csv.header("content-type"), "text/csv");
+    assert_eq!(
+        csv.text(),
+        "time,host,usage,n\n2024-01-01T00:00:00,a,1.5,1\n2024-01-01T00:00:01.500,a,2.0,2\n"
+    );
+    let pretty = sql(&server, STATEMENT, "pretty");
+    assert_eq!(pretty.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(
+        pretty.text(),
+        "\
++-------------------------+------+-------+---+
+| time                    | host | usage | n |
++-------------------------+------+-------+---+
+| 2024-01-01T00:00:00     | a    | 1.5   | 1 |
+| 2024-01-01T00:00:01.500 | a    | 2.0   | 2 |
++-------------------------+------+-------+---+
+"
+    );
+    let parquet = sql(&server, STATEMENT, "parquet");
+    assert_eq!(
+        parquet.header("content-type"),
+        "application/vnd.apache.parquet"
+    );
+    let reader = SerializedFileReader::new(Bytes::from(parquet.body)).unwrap();
+    let rows: Vec<String> = reader
+        .get_row_iter(None)
+        .unwrap()
+        .map(|row| row.unwrap().to_json_value()["n"].to_string())
+        .collect();
+    assert_eq!(rows, ["1", "2"]);
+}
+
+#[test]
+fn no_rows_are_an_answer_too() {
+    let server = server();
+    let none = "SELECT host, n FROM cpu WHERE n > 100";
+    assert_eq!(sql(&server, none, "json").text(), "[]\n");
+    assert_eq!(sql(&server, none, "jsonl").text(), "");
+    assert_eq!(sql(&server, none, "csv").text(), "host,n\n");
+    assert_eq!(
+        sql(&server, none, "pretty").text(),
+        "+------+---+\n| host | n |\n+------+---+\n+------+---+\n"
+    );
+}
+
+#[test]
+fn v3_queries_take_parameters_and_bodies() {
+    let server = server();
+    check(
+        &server,
+        r#"
+        > GET /api/v3/query_sql?db=db&q=SELECT+n+FROM+cpu+WHERE+n+=+$n&params={"n":2}
+        < 200 [{"n":2}]
+
+        > POST /api/v3/query_sql
+        > Content-Type: application/json
+        >
+        > {"db":"db","q":"SELECT n FROM cpu WHERE host = $h AND n < $n","params":{"h":"a","n":2},"format":"json"}
+        < 200 [{"n":1}]
+
+        > GET /api/v3/query_influxql?db=db&q=SELECT+n+FROM+cpu+WHERE+n+=+2
+        < 200 [{"iox::measurement":"cpu","time":"2024-01-01T00:00:01.500","n":2}]
+        "#,
+    );
+    let form = [
+        ("db", "db"),
+        ("q", "SELECT count(*) AS c FROM cpu"),
+        ("format", "csv"),
+    ];
+    assert_eq!(
+        server
+            .send(server.post("/api/v3/query_sql").form(&form))
+            .text(),
+        "c\n3\n"
+    );
+}
+
+#[test]
+fn v3_queries_that_fail_say_why() {
+    let server = server();
+    let writer = server.create_token(&["write:db"]);
+    check_with(
+        &server,
+        &[("writer", &writer)],
+        r#"
+        > GET /api/v3/query_sql?q=SELECT+1
+        < 400 {"code":"invalid","message":"missing parameter 'db'"}
+
+        > GET /api/v3/query_sql?db=db
+        < 400 {"code":"invalid","message":"missing parameter 'q'"}
+
+        > GET /api/v3/query_sql?db=db&q=SELECT+1&format=xml
+        < 400 {"code":"invalid","message":"unknown format 'xml', expected one of json, jsonl, csv, pretty, parquet"}
+
+        > GET /api/v3/query_sql?db=nope&q=SELECT+1
+        < 404 {"code":"not found","message":"database \"nope\" not found"}
+
+        > GET /api/v3/query_sql?db=db&q=SELECT+1
+        > Authorization: -
+        < 401 {"code":"unauthorized","message":"no token"}
+
+        > GET /api/v3/query_sql?db=db&q=SELECT+1
+        > Authorization: Bearer $writer
+        < 403 {"code":"forbidden","message":"forbidden"}
+
+        > GET /api/v3/query_influxql?db=db&q=SELECT+n+FROM+cpu;SELECT+n+FROM+cpu
+        < 400 {"code":"invalid","message":"expected exactly one InfluxQL statement"}
+        "#,
+    );
+    for (statement, cause) in [
+        ("SELEC 1", "SELEC"),
+        ("SELECT x FROM cpu", "x"),
+        ("SELECT * FROM nothing", "nothing"),
+        ("DROP TABLE cpu", "not supported"),
+        ("SELECT 1; SELECT 2", "statement"),
+    ] {
+        let answer = server.send(
+            server
+                .get("/api/v3/query_sql?db=db")
+                .query(&[("q", statement)]),
+        );
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["code"]),
+            (400, &json!("invalid")),
+            "{}",
+            answer.text()
+        );
+        assert_eq!(standard(&answer), Vec::<String>::new());
+        assert!(
+            answer.text().contains(cause),
+            "{statement}: {}",
+            answer.text()
+        );
+    }
+}

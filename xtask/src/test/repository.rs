@@ -1,0 +1,91 @@
+//! The stages that look at the repository itself.
+
+use super::{Outcome, counts};
+use crate::process::{self, Output};
+use crate::{layers, workspace};
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A first build of all dependencies takes about 15 minutes on two cores; twice that is a hang.
+const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
+
+/// Crates with examples in their docs. They link little: an example that links DataFusion would cost more
+/// than it explains.
+const CRATES_WITH_EXAMPLES: &[&str] = &["watershed-line-protocol", "watershed-influxql"];
+
+pub(super) fn fmt() -> anyhow::Result<Outcome> {
+    if !process::is_installed(&mut workspace::cargo(&["fmt"]), &["--version"]) {
+        return Ok(Outcome::skipped(
+            "rustfmt is not installed: rustup component add rustfmt",
+        ));
+    }
+    check(&["fmt", "--all", "--check"], 5 * MINUTE)
+}
+
+pub(super) fn layers() -> anyhow::Result<Outcome> {
+    let held = layers::run()?;
+    Ok(if held {
+        Outcome::passed()
+    } else {
+        Outcome::failed("an edge is not in the table")
+    })
+}
+
+pub(super) fn deny() -> anyhow::Result<Outcome> {
+    if !process::is_installed(&mut workspace::cargo(&["deny"]), &["--version"]) {
+        return Ok(Outcome::skipped("left out, cargo-deny is not installed"));
+    }
+    check(&["deny", "check"], 10 * MINUTE)
+}
+
+pub(super) fn clippy() -> anyhow::Result<Outcome> {
+    if !process::is_installed(&mut workspace::cargo(&["clippy"]), &["--version"]) {
+        return Ok(Outcome::skipped(
+            "clippy is not installed: rustup component add clippy",
+        ));
+    }
+    check(
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        BUILD_LIMIT,
+    )
+}
+
+pub(super) fn tests() -> anyhow::Result<Outcome> {
+    if process::is_installed(&mut workspace::cargo(&["nextest"]), &["--version"]) {
+        let mut command = workspace::cargo(&["nextest", "run", "--workspace", "--locked"]);
+        command.args(["--config-file", "xtask/nextest.toml", "--cargo-quiet"]);
+        let finished = process::run(&mut command, Output::Shown, BUILD_LIMIT)?;
+        return Ok(Outcome::of_counts(&finished, counts::of_nextest));
+    }
+    let mut command = workspace::cargo(&["test", "--workspace", "--locked", "--quiet"]);
+    command.args(["--lib", "--bins", "--tests", "--no-fail-fast"]);
+    let finished = process::run(&mut command, Output::Shown, BUILD_LIMIT)?;
+    Ok(Outcome::of_counts(&finished, counts::of_libtest))
+}
+
+pub(super) fn doctests() -> anyhow::Result<Outcome> {
+    let mut command = workspace::cargo(&["test", "--doc", "--locked", "--quiet"]);
+    command.args(
+        CRATES_WITH_EXAMPLES
+            .iter()
+            .flat_map(|name| ["--package", name]),
+    );
+    let finished = process::run(&mut command, Output::Shown, BUILD_LIMIT)?;
+    Ok(Outcome::of_counts(&finished, counts::of_libtest))
+}
+
+/// Runs a command of cargo that is one check.
+fn check(arguments: &[&str], limit: Duration) -> anyhow::Result<Outcome> {
+    let finished = process::run(&mut workspace::cargo(arguments), Output::Shown, limit)?;
+    Ok(Outcome::of_end(&finished))
+}

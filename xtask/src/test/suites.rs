@@ -1,0 +1,300 @@
+//! The stages that play suites of `../shared` against a server of this build.
+
+use super::server::Server;
+use super::{Outcome, counts};
+use crate::process::{self, Output};
+use crate::{say, workspace};
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Every suite takes a few minutes at most; one with clients to install takes longer the first time.
+const SUITE_LIMIT: Duration = Duration::from_secs(20 * 60);
+
+const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
+
+/// The database that clients write to.
+const CLIENT_DATABASE: &str = "kit";
+
+/// Clients that have to pass in full.
+const CLIENTS: &[&str] = &[
+    "influxdb-client-python",
+    "influxdb-client-js",
+    "telegraf-replay",
+    "influxdb3-python",
+    "influx3-cli",
+    "influxdb-python",
+    "pyarrow-flight",
+];
+
+/// Clients that are held to a floor.
+const CLIENTS_MORE: &[&str] = &[
+    "adbc-flightsql",
+    "grafana-replay",
+    "aioinflux",
+    "influx-node",
+    "glances",
+];
+
+/// What all suites need.
+#[derive(Debug)]
+pub(super) struct Suites {
+    shared: PathBuf,
+    /// The server, under a name that no other build replaces.
+    binary: PathBuf,
+    _directory: TempDir,
+}
+
+/// What is missing on this machine to run any suite, in one sentence.
+pub(super) fn lack() -> Option<String> {
+    let python = process::is_installed(
+        &mut Command::new("python3"),
+        &["-c", "import sys; sys.exit(sys.version_info < (3, 11))"],
+    );
+    (!python)
+        .then(|| "left out, Python 3.11 or newer is not installed (python3): the suites".to_owned())
+}
+
+impl Suites {
+    /// Builds the server as developers do.
+    ///
+    /// # Errors
+    /// When it does not compile; the compiler's words have been printed.
+    pub(super) fn build(shared: PathBuf) -> anyhow::Result<Self> {
+        let mut command =
+            workspace::cargo(&["build", "--locked", "--quiet", "--package", "watershed"]);
+        command.args(["--message-format", "json-render-diagnostics"]);
+        let finished = process::run(&mut command, Output::Kept, BUILD_LIMIT)?;
+        let messages = finished
+            .lines
+            .iter()
+            .map(|line| serde_json::from_str::<Value>(line));
+        let built = messages
+            .flatten()
+            .find_map(|m| Some(PathBuf::from(m["executable"].as_str()?)));
+        let Some(built) = built.filter(|_| finished.end.success()) else {
+            for line in finished.lines.iter().filter(|line| !line.starts_with('{')) {
+                say(line);
+            }
+            bail!("the server was not built: {}", finished.end);
+        };
+        // Clones share a target directory, and another one may build its own server in the meantime.
+        let directory = tempfile::tempdir_in(workspace::target()).context("make a directory")?;
+        let binary = directory.path().join("watershed");
+        if std::fs::hard_link(&built, &binary).is_err() {
+            std::fs::copy(&built, &binary).with_context(|| format!("copy {}", built.display()))?;
+        }
+        Ok(Self {
+            shared,
+            binary,
+            _directory: directory,
+        })
+    }
+
+    /// Plays a suite against a server of its own. What is wrong with that server when the suite is over
+    /// is a failed check.
+    fn with_server(
+        &self,
+        play: impl FnOnce(&Server) -> anyhow::Result<Outcome>,
+    ) -> anyhow::Result<Outcome> {
+        let server = Server::start(&self.binary)?;
+        let outcome = play(&server);
+        let wrong = server.stop();
+        for line in &wrong {
+            say(&format!("server: {line}"));
+        }
+        let mut outcome = outcome?;
+        if let Some(first) = wrong.first() {
+            outcome.counts.failed += 1;
+            outcome.remark = format!("server: {first}");
+        }
+        Ok(outcome)
+    }
+
+    fn python(&self, script: &Path) -> Command {
+        let mut command = Command::new("python3");
+        // The suites may lie where nothing can be written.
+        command
+            .arg("-B")
+            .arg(self.shared.join(script))
+            .current_dir(workspace::root());
+        command.env("PYTHONUNBUFFERED", "1");
+        command
+    }
+
+    /// Runs `conformance/run.py` with some of its corpora.
+    fn corpora(&self, files: &[&str], more: fn(&Server) -> Vec<String>) -> anyhow::Result<Outcome> {
+        self.with_server(|server| {
+            let mut command = self.python(Path::new("conformance/run.py"));
+            command.args([
+                "--url",
+                server.url(),
+                "--token",
+                super::server::OPERATOR_TOKEN,
+            ]);
+            command.args(["--create-db", &server.client("database create {db}")]);
+            command.args(["--drop-db", &server.client("database delete --force {db}")]);
+            command.args(more(server)).arg("--corpus");
+            command.args(
+                files
+                    .iter()
+                    .map(|file| self.shared.join("conformance").join(file)),
+            );
+            let finished = process::run(&mut command, Output::Shown, SUITE_LIMIT)?;
+            Ok(Outcome::of_counts(&finished, counts::of_closing_line))
+        })
+    }
+
+    fn clients(&self, names: &[&str]) -> anyhow::Result<Outcome> {
+        if !process::is_installed(
+            &mut Command::new("python3"),
+            &["-c", "import venv, ensurepip"],
+        ) {
+            say(
+                "Python clients will be skipped: python3-venv is not installed (apt install python3-venv)",
+            );
+        }
+        self.with_server(|server| {
+            server.run(&["database", "create", CLIENT_DATABASE])?;
+            let token = server.run(&[
+                "token",
+                "create",
+                "clients of cargo xtask test",
+                "--read-database",
+                "*",
+                "--write-database",
+                "*",
+                "--format",
+                "json",
+            ])?;
+            let token: Value = serde_json::from_str(&token).context("read the new token")?;
+            let token = token["accessToken"]
+                .as_str()
+                .context("the new token has no text")?;
+            let mut command = self.python(Path::new("clients/run"));
+            command
+                .args(names)
+                .env("WS_URL", server.url())
+                .env("WS_TOKEN", token);
+            command.env("WS_DATABASE", CLIENT_DATABASE);
+            if std::env::var_os("KIT_CACHE").is_none() {
+                command.env("KIT_CACHE", workspace::cache("client-kit")?);
+            }
+            let finished = process::run(&mut command, Output::Shown, SUITE_LIMIT)?;
+            let mut outcome = Outcome::of_counts(&finished, counts::of_closing_line);
+            let missing = not_installed(&finished.lines);
+            if !missing.is_empty() && outcome.remark.is_empty() {
+                outcome.remark = format!("not to be had here: {}", missing.join(", "));
+            }
+            Ok(outcome)
+        })
+    }
+}
+
+/// The clients that the runner could not install: it names a client, and below it says why.
+fn not_installed(lines: &[String]) -> Vec<&str> {
+    let pairs = lines.iter().zip(lines.iter().skip(1));
+    let missing = pairs.filter(|(_, below)| below.trim_start().starts_with("skip install: "));
+    missing
+        .filter_map(|(client, _)| client.split(' ').next())
+        .collect()
+}
+
+/// Line protocol and write requests.
+pub(super) fn conformance(suites: &Suites) -> anyhow::Result<Outcome> {
+    suites.corpora(&["line_protocol.jsonl", "http_write.jsonl"], |_| {
+        vec!["--lp-readback".to_owned()]
+    })
+}
+
+/// Clients that have to pass in full.
+pub(super) fn clients(suites: &Suites) -> anyhow::Result<Outcome> {
+    suites.clients(CLIENTS)
+}
+
+/// All other clients.
+pub(super) fn clients_more(suites: &Suites) -> anyhow::Result<Outcome> {
+    suites.clients(CLIENTS_MORE)
+}
+
+/// InfluxQL against answers recorded for the specification.
+pub(super) fn golden(suites: &Suites) -> anyhow::Result<Outcome> {
+    let file = suites.shared.join("spec/examples/influxql.jsonl");
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+    let databases = databases(&text).with_context(|| format!("read {}", file.display()))?;
+    suites.with_server(|server| {
+        for database in &databases {
+            server.run(&["database", "create", database])?;
+        }
+        let mut command = suites.python(Path::new("spec/examples/run_golden.py"));
+        command.arg(server.url()).arg(&file).args([
+            "--no-create",
+            "--token",
+            super::server::OPERATOR_TOKEN,
+        ]);
+        let finished = process::run(&mut command, Output::Shown, SUITE_LIMIT)?;
+        Ok(Outcome::of_counts(&finished, counts::of_fraction))
+    })
+}
+
+/// The databases that the cases of a file use.
+fn databases(text: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut databases = BTreeSet::new();
+    for line in text.lines() {
+        let case: Value = serde_json::from_str(line)?;
+        let database = case["db"].as_str().context("a case names no database")?;
+        databases.insert(database.to_owned());
+    }
+    Ok(databases)
+}
+
+/// InfluxQL by tables of results.
+pub(super) fn influxql(suites: &Suites) -> anyhow::Result<Outcome> {
+    suites.corpora(&["influxql_v3.jsonl"], |_| Vec::new())
+}
+
+/// `/query` by its JSON.
+pub(super) fn v1(suites: &Suites) -> anyhow::Result<Outcome> {
+    suites.corpora(&["v1_influxdb1.jsonl", "v1_influxdb3.jsonl"], |_| {
+        Vec::new()
+    })
+}
+
+/// SQL, through the server's own client.
+pub(super) fn sql(suites: &Suites) -> anyhow::Result<Outcome> {
+    suites.corpora(&["sql_v3.jsonl"], |server| {
+        vec![
+            "--sql-cmd".to_owned(),
+            server.client("query --format json --database {db}"),
+        ]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_that_could_not_be_installed_are_named() {
+        let lines = [
+            "influxdb-client-js 1.35.0 [v2 write]: 0 passed, 0 failed, 1 skipped (0.0 s)",
+            "    skip install: npm is not installed",
+            "pyarrow-flight 26 [Flight]: 20 passed, 0 failed, 0 skipped (3.0 s)",
+            "    skip ping: no such thing",
+        ];
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!(not_installed(&lines), ["influxdb-client-js"]);
+    }
+
+    #[test]
+    fn the_databases_of_a_file_are_named_once() {
+        let found = databases("{\"db\":\"b\"}\n{\"db\":\"a\"}\n{\"db\":\"b\"}\n").unwrap();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert!(databases("{}").is_err());
+    }
+}
