@@ -13,7 +13,8 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   layers                 check which crate uses which against the table in xtask/src/layers.rs
-  test [--only STAGE]…   run everything that has to hold; `--list` names the stages";
+  test [--only STAGE]…   run everything that has to hold; `--list` names the stages
+       [--binary FILE]   play the suites against this server, instead of building one";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -20,6 +20,7 @@ use crate::{say, workspace};
 use anyhow::bail;
 use counts::Counts;
 use floors::Floors;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use suites::Suites;
 
@@ -184,44 +185,62 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<bool> {
         }
         return Ok(true);
     }
-    let chosen = chosen(arguments)?;
+    let Choice { stages, binary } = Choice::parse(arguments)?;
     let floors = Floors::load()?;
     let mut rows = Vec::new();
     let mut suites = Vec::new();
-    for stage in chosen {
+    for stage in stages {
         match stage.work {
             Work::Repository(work) => rows.push(row(stage, work)),
             Work::Suite(work) => suites.push((stage, work)),
         }
     }
-    rows.extend(run_suites(&suites, &floors));
+    rows.extend(run_suites(&suites, binary.as_deref(), &floors));
     Ok(summarise(&rows))
 }
 
-/// The stages named by `--only`, in the order of the table; without it, all.
-fn chosen(arguments: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
-    let mut names = Vec::new();
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        let name = match (argument.as_str(), argument.strip_prefix("--only=")) {
-            ("--only", _) => arguments.next().map(String::as_str),
-            (_, given) => given,
-        };
-        match name {
-            Some(name) if is_stage(name) => names.push(name),
-            Some(name) => bail!("there is no stage \"{name}\"; cargo xtask test --list names them"),
-            None => bail!("can't make sense of \"{argument}\"; expected --only STAGE, or --list"),
+/// What the arguments ask for.
+#[derive(Default)]
+struct Choice {
+    /// In the order of the table.
+    stages: Vec<&'static Stage>,
+    /// The server to test, instead of one that is built.
+    binary: Option<PathBuf>,
+}
+
+impl Choice {
+    /// Reads `--only STAGE` (all without it) and `--binary FILE`; both may also be written with `=`.
+    fn parse(arguments: &[String]) -> anyhow::Result<Self> {
+        let (mut names, mut binary) = (Vec::new(), None);
+        let mut words = arguments
+            .iter()
+            .flat_map(|argument| match argument.split_once('=') {
+                Some((flag, value)) => vec![flag, value],
+                None => vec![argument.as_str()],
+            });
+        while let Some(flag) = words.next() {
+            match (flag, words.next()) {
+                ("--only", Some(name)) if is_stage(name) => names.push(name),
+                ("--only", Some(name)) => {
+                    bail!("there is no stage \"{name}\"; cargo xtask test --list names them")
+                }
+                ("--binary", Some(file)) => binary = Some(std::path::absolute(file)?),
+                _ => bail!(
+                    "can't make sense of \"{flag}\"; expected --only STAGE, --binary FILE or --list"
+                ),
+            }
         }
+        let chosen = |stage: &&Stage| names.is_empty() || names.contains(&stage.name);
+        Ok(Self {
+            stages: STAGES.iter().filter(chosen).collect(),
+            binary,
+        })
     }
-    Ok(STAGES
-        .iter()
-        .filter(|stage| names.is_empty() || names.contains(&stage.name))
-        .collect())
 }
 
 type SuiteWork = fn(&Suites) -> anyhow::Result<Outcome>;
 
-fn run_suites(stages: &[(&Stage, SuiteWork)], floors: &Floors) -> Vec<Row> {
+fn run_suites(stages: &[(&Stage, SuiteWork)], binary: Option<&Path>, floors: &Floors) -> Vec<Row> {
     if stages.is_empty() {
         return Vec::new();
     }
@@ -246,7 +265,7 @@ fn run_suites(stages: &[(&Stage, SuiteWork)], floors: &Floors) -> Vec<Row> {
     }
     say("\n== the server for the suites");
     let started = Instant::now();
-    let suites = match Suites::build(shared) {
+    let suites = match Suites::new(shared, binary) {
         Ok(suites) => suites,
         Err(error) => return single(Outcome::failed(format!("{error:#}")), started.elapsed()),
     };
@@ -319,8 +338,8 @@ mod tests {
 
     fn names(arguments: &[&str]) -> Result<Vec<&'static str>, String> {
         let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        let stages = chosen(&arguments).map_err(|e| e.to_string())?;
-        Ok(stages.into_iter().map(|stage| stage.name).collect())
+        let choice = Choice::parse(&arguments).map_err(|e| e.to_string())?;
+        Ok(choice.stages.into_iter().map(|stage| stage.name).collect())
     }
 
     #[test]

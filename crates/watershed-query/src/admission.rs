@@ -45,10 +45,14 @@ impl Admission {
     /// [`QueryError::Queue`] when no place is left.
     pub(crate) fn enter(&self) -> Result<Ticket, QueryError> {
         match Arc::clone(&self.admitted).try_acquire_owned() {
-            Ok(place) => Ok(Ticket { running: Arc::clone(&self.running), place }),
-            Err(_) => {
-                Err(QueryError::Queue { running: self.running_max, queued: self.queued_max })
-            }
+            Ok(place) => Ok(Ticket {
+                running: Arc::clone(&self.running),
+                place,
+            }),
+            Err(_) => Err(QueryError::Queue {
+                running: self.running_max,
+                queued: self.queued_max,
+            }),
         }
     }
 }
@@ -57,7 +61,10 @@ impl Ticket {
     /// Waits for the turn. `None` only when the engine is gone.
     pub(crate) async fn turn(self) -> Option<Permit> {
         let running = self.running.acquire_owned().await.ok()?;
-        Some(Permit { _running: running, _place: self.place })
+        Some(Permit {
+            _running: running,
+            _place: self.place,
+        })
     }
 }
 

@@ -3,11 +3,11 @@
 use crate::scan::Sources;
 use crate::table::Table;
 use async_trait::async_trait;
+use datafusion::catalog::CatalogProvider;
 use datafusion::catalog::{
     CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, SchemaProvider,
     TableProvider,
 };
-use datafusion::catalog::CatalogProvider;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::TableType;
 use std::sync::Arc;
@@ -24,8 +24,10 @@ pub(crate) fn catalog_list(
     database: &Arc<DatabaseSchema>,
     sources: &Arc<Sources>,
 ) -> Result<Arc<dyn CatalogProviderList>, DataFusionError> {
-    let tables =
-        DatabaseTables { database: Arc::clone(database), sources: Arc::clone(sources) };
+    let tables = DatabaseTables {
+        database: Arc::clone(database),
+        sources: Arc::clone(sources),
+    };
     let public = MemoryCatalogProvider::new();
     public.register_schema(DEFAULT_SCHEMA, Arc::new(tables))?;
     let list = MemoryCatalogProviderList::new();
@@ -43,12 +45,22 @@ struct DatabaseTables {
 #[async_trait]
 impl SchemaProvider for DatabaseTables {
     fn table_names(&self) -> Vec<String> {
-        self.database.tables.keys().map(TableName::to_string).collect()
+        self.database
+            .tables
+            .keys()
+            .map(TableName::to_string)
+            .collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
-        let Some(schema) = self.database.table(name) else { return Ok(None) };
-        let table = Table::new(&self.database, Arc::clone(schema), Arc::clone(&self.sources));
+        let Some(schema) = self.database.table(name) else {
+            return Ok(None);
+        };
+        let table = Table::new(
+            &self.database,
+            Arc::clone(schema),
+            Arc::clone(&self.sources),
+        );
         Ok(Some(Arc::new(table)))
     }
 

@@ -123,7 +123,12 @@ impl QueryEngine {
         let base = session::base_state(runtime, settings.target_partitions);
         Ok(Self {
             base: Arc::new(base.map_err(QueryError::Start)?),
-            sources: Arc::new(Sources { catalog, reader, unpersisted, clock }),
+            sources: Arc::new(Sources {
+                catalog,
+                reader,
+                unpersisted,
+                clock,
+            }),
             admission: Admission::new(settings.running_max, settings.queued_max),
             executor: settings.executor,
         })
@@ -143,7 +148,9 @@ impl QueryEngine {
     ) -> Result<QueryOutput, QueryError> {
         let session = self.session(database).await?;
         let plan = session.sql(text).await?;
-        let plan = plan.with_param_values(params.to_datafusion()).map_err(QueryError::Planning)?;
+        let plan = plan
+            .with_param_values(params.to_datafusion())
+            .map_err(QueryError::Planning)?;
         let plan = gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
         self.run(&session, plan, None).await
     }
@@ -197,7 +204,13 @@ impl QueryEngine {
         let physical = physical.map_err(QueryError::Planning)?;
         let schema = schema.unwrap_or_else(|| physical.schema());
         let context = session.state().task_ctx();
-        Ok(run(physical, context, schema, ticket, self.executor.clone()))
+        Ok(run(
+            physical,
+            context,
+            schema,
+            ticket,
+            self.executor.clone(),
+        ))
     }
 }
 
@@ -209,7 +222,10 @@ fn runtime(settings: &Settings) -> Result<Arc<RuntimeEnv>, QueryError> {
         None => DiskManagerMode::OsTmpDirectory,
     };
     RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, MEMORY_CONSUMERS_NAMED)))
+        .with_memory_pool(Arc::new(TrackConsumersPool::new(
+            pool,
+            MEMORY_CONSUMERS_NAMED,
+        )))
         .with_disk_manager_builder(
             DiskManagerBuilder::default()
                 .with_mode(disk)
@@ -242,7 +258,9 @@ impl Session {
     async fn tables(&self) -> datafusion::common::Result<Vec<TableListing>> {
         let mut listings = Vec::new();
         let list = self.state().catalog_list();
-        let Some(catalog) = list.catalog(crate::DEFAULT_CATALOG) else { return Ok(listings) };
+        let Some(catalog) = list.catalog(crate::DEFAULT_CATALOG) else {
+            return Ok(listings);
+        };
         let information = InformationSchemaProvider::new(Arc::clone(list));
         let mut schemas: Vec<(String, Arc<dyn SchemaProvider>)> =
             vec![(INFORMATION_SCHEMA.to_owned(), Arc::new(information))];
@@ -253,7 +271,9 @@ impl Session {
             let mut names = schema.table_names();
             names.sort();
             for table_name in names {
-                let Some(table) = schema.table(&table_name).await? else { continue };
+                let Some(table) = schema.table(&table_name).await? else {
+                    continue;
+                };
                 let table_type = match table.table_type() {
                     TableType::Base | TableType::Temporary => "BASE TABLE",
                     TableType::View => "VIEW",

@@ -25,7 +25,12 @@ pub(crate) fn register(mut state: SessionState) -> Result<SessionState> {
     for function in scalars.into_iter().chain(gap_fill_markers::all()) {
         state.register_udf(function)?;
     }
-    for function in [selector_first(), selector_last(), selector_min(), selector_max()] {
+    for function in [
+        selector_first(),
+        selector_last(),
+        selector_min(),
+        selector_max(),
+    ] {
         state.register_udaf(function)?;
     }
     Ok(state)
@@ -50,7 +55,11 @@ pub(crate) fn integers_as_nanoseconds(plan: LogicalPlan) -> Result<LogicalPlan> 
             })
         })
     })?;
-    if rewritten.transformed { rewritten.data.recompute_schema() } else { Ok(rewritten.data) }
+    if rewritten.transformed {
+        rewritten.data.recompute_schema()
+    } else {
+        Ok(rewritten.data)
+    }
 }
 
 /// `x::Timestamp(s)::Timestamp(ns)` as `x::Timestamp(ns)`.

@@ -83,7 +83,11 @@ impl GapFill {
     /// A time column that is not a timestamp in nanoseconds; [`Fill::Linear`] on what is no number.
     pub(crate) fn try_new(input: LogicalPlan, spec: Spec) -> Result<Self> {
         let columns = input.schema().fields().len();
-        let named = spec.groups.iter().chain([&spec.time]).chain(spec.fills.iter().map(|f| &f.0));
+        let named = spec
+            .groups
+            .iter()
+            .chain([&spec.time])
+            .chain(spec.fills.iter().map(|f| &f.0));
         if let Some(beyond) = named.copied().find(|at| *at >= columns) {
             return plan_err!("gap filling names column {beyond} of {columns}");
         }
@@ -95,7 +99,11 @@ impl GapFill {
             check_fill(input.schema().field(*at), fill)?;
         }
         let schema = Arc::new(output_schema(input.schema(), &spec)?);
-        Ok(Self { input, spec, schema })
+        Ok(Self {
+            input,
+            spec,
+            schema,
+        })
     }
 }
 
@@ -119,8 +127,12 @@ fn check_fill(field: &Field, fill: &Fill) -> Result<()> {
 fn output_schema(input: &DFSchema, spec: &Spec) -> Result<DFSchema> {
     let fields = input.iter().enumerate().map(|(at, (qualifier, field))| {
         let nullable = field.is_nullable()
-            || !(spec.is_key(at) || matches!(spec.fill(at), Fill::Value(value) if !value.is_null()));
-        (qualifier.cloned(), Arc::new(field.as_ref().clone().with_nullable(nullable)))
+            || !(spec.is_key(at)
+                || matches!(spec.fill(at), Fill::Value(value) if !value.is_null()));
+        (
+            qualifier.cloned(),
+            Arc::new(field.as_ref().clone().with_nullable(nullable)),
+        )
     });
     DFSchema::new_with_metadata(fields.collect(), input.metadata().clone())
 }
@@ -151,7 +163,12 @@ impl UserDefinedLogicalNodeCore for GapFill {
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |at: &usize| self.input.schema().field(*at).name().clone();
         let groups: Vec<String> = self.spec.groups.iter().map(name).collect();
-        write!(f, "GapFill: groups=[{}], time={}", groups.join(", "), name(&self.spec.time))?;
+        write!(
+            f,
+            "GapFill: groups=[{}], time={}",
+            groups.join(", "),
+            name(&self.spec.time)
+        )?;
         write!(f, ", {}", self.spec.grid)?;
         for (at, fill) in &self.spec.fills {
             write!(f, ", {}={fill:?}", name(at))?;

@@ -58,7 +58,10 @@ impl QueryEngine {
         _options: QueryOptions,
     ) -> std::result::Result<QueryOutput, QueryError> {
         let session = self.session(database).await?;
-        let planner = Planner { session: &session, now: now(&session) };
+        let planner = Planner {
+            session: &session,
+            now: now(&session),
+        };
         let result::Statement { plan, schema } = planner.statement(statement)?;
         self.run(&session, plan, Some(schema)).await
     }
@@ -67,7 +70,9 @@ impl QueryEngine {
 /// What `now()` is in every statement and subquery of the session, in nanoseconds.
 fn now(session: &Session) -> i64 {
     let started = session.state().execution_props().query_execution_start_time;
-    started.and_then(|time| time.timestamp_nanos_opt()).unwrap_or(0)
+    started
+        .and_then(|time| time.timestamp_nanos_opt())
+        .unwrap_or(0)
 }
 
 /// Plans the statements of one request.
@@ -140,7 +145,11 @@ impl Planner<'_> {
 
     /// The tables an item of `FROM` names.
     fn names(&self, measurement: &Measurement) -> Result<Vec<String>> {
-        let Measurement { database, retention_policy, name } = measurement;
+        let Measurement {
+            database,
+            retention_policy,
+            name,
+        } = measurement;
         self.check_database(database.as_deref(), retention_policy.as_deref())?;
         let tables = self.session.database().tables.keys();
         match name {

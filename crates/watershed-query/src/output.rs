@@ -30,7 +30,9 @@ pub struct QueryOutput {
 
 impl fmt::Debug for QueryOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QueryOutput").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("QueryOutput")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
     }
 }
 
@@ -77,7 +79,11 @@ fn holding(permit: Permit, rows: Batches) -> Batches {
 fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let columns = batch.columns().to_vec();
-    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns,
+        &options,
+    )?)
 }
 
 /// Ends the task with its owner.
@@ -110,7 +116,10 @@ fn on(executor: &Handle, mut rows: Batches) -> Batches {
             None => return None,
         };
         let error = joined.err()?;
-        Some((Err(DataFusionError::ExecutionJoin(Box::new(error))), (receiver, None)))
+        Some((
+            Err(DataFusionError::ExecutionJoin(Box::new(error))),
+            (receiver, None),
+        ))
     })
     .boxed()
 }

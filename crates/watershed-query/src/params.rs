@@ -47,7 +47,10 @@ impl Params {
 
     /// Values for `$1`, `$2` and so on.
     pub fn positional(values: impl IntoIterator<Item = ParamValue>) -> Self {
-        let named = values.into_iter().enumerate().map(|(i, v)| ((i + 1).to_string(), v));
+        let named = values
+            .into_iter()
+            .enumerate()
+            .map(|(i, v)| ((i + 1).to_string(), v));
         Self(named.collect())
     }
 
@@ -73,8 +76,11 @@ impl Params {
 
     /// As DataFusion takes them.
     pub(crate) fn to_datafusion(&self) -> ParamValues {
-        let named: Vec<(String, ScalarValue)> =
-            self.0.iter().map(|(name, value)| (name.clone(), value.into())).collect();
+        let named: Vec<(String, ScalarValue)> = self
+            .0
+            .iter()
+            .map(|(name, value)| (name.clone(), value.into()))
+            .collect();
         named.into()
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::gap_fill::GapFillPlanner;
 use async_trait::async_trait;
+use datafusion::catalog::Session;
 use datafusion::common::Result;
 use datafusion::execution::context::QueryPlanner as DataFusionQueryPlanner;
-use datafusion::catalog::Session;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
@@ -22,6 +22,8 @@ impl DataFusionQueryPlanner for QueryPlanner {
         state: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let ours: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![Arc::new(GapFillPlanner)];
-        DefaultPhysicalPlanner::with_extension_planners(ours).create_physical_plan(plan, state).await
+        DefaultPhysicalPlanner::with_extension_planners(ours)
+            .create_physical_plan(plan, state)
+            .await
     }
 }

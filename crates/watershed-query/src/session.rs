@@ -76,7 +76,11 @@ impl Session {
             .with_catalog_list(catalogs)
             .with_execution_props(props)
             .build();
-        Ok(Self { state, database, sources })
+        Ok(Self {
+            state,
+            database,
+            sources,
+        })
     }
 
     /// The database.
@@ -93,7 +97,11 @@ impl Session {
     pub(crate) fn table(&self, name: &str) -> Option<Arc<dyn TableProvider>> {
         let schema = self.database.table(name)?;
         let sources = Arc::clone(&self.sources);
-        Some(Arc::new(crate::table::Table::new(&self.database, Arc::clone(schema), sources)))
+        Some(Arc::new(crate::table::Table::new(
+            &self.database,
+            Arc::clone(schema),
+            sources,
+        )))
     }
 
     /// Plans one SQL statement that reads.
@@ -102,7 +110,11 @@ impl Session {
     /// Syntax, unknown names, types that don't fit, more than one statement, a statement that would
     /// change something.
     pub(crate) async fn sql(&self, text: &str) -> Result<LogicalPlan, QueryError> {
-        let plan = self.state.create_logical_plan(text).await.map_err(QueryError::Planning)?;
+        let plan = self
+            .state
+            .create_logical_plan(text)
+            .await
+            .map_err(QueryError::Planning)?;
         let reading = SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)

@@ -28,7 +28,12 @@ impl Table {
         sources: Arc<Sources>,
     ) -> Self {
         let arrow = watershed_storage::arrow_schema(&table);
-        Self { table, retention_nanos: database.retention_nanos, arrow, sources }
+        Self {
+            table,
+            retention_nanos: database.retention_nanos,
+            arrow,
+            sources,
+        }
     }
 }
 

@@ -51,7 +51,10 @@ pub struct UnpersistedPiece {
 impl UnpersistedPiece {
     /// Where the piece stands among the pieces of its partition.
     pub fn order(&self) -> PieceOrder {
-        PieceOrder { epoch: self.epoch, max_counter: self.counters.max }
+        PieceOrder {
+            epoch: self.epoch,
+            max_counter: self.counters.max,
+        }
     }
 
     /// The number of rows.

@@ -49,6 +49,37 @@ pub(super) struct Suites {
     _directory: TempDir,
 }
 
+/// Compiles the server and answers where it is.
+fn build() -> anyhow::Result<PathBuf> {
+    // The integration tests are named only to get the features that the tests' build has: with others,
+    // all dependencies would be compiled a second time.
+    let mut command = workspace::cargo(&["build", "--locked", "--quiet", "--workspace"]);
+    command.args([
+        "--bin",
+        "watershed",
+        "--test",
+        "it",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    let finished = process::run(&mut command, Output::Kept, BUILD_LIMIT)?;
+    let mut messages = finished
+        .lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let server = |m: Value| {
+        let path = m["executable"].as_str().map(PathBuf::from)?;
+        (m["target"]["name"] == "watershed").then_some(path)
+    };
+    let Some(built) = messages.find_map(server).filter(|_| finished.end.success()) else {
+        for line in finished.lines.iter().filter(|line| !line.starts_with('{')) {
+            say(line);
+        }
+        bail!("the server was not built: {}", finished.end);
+    };
+    Ok(built)
+}
+
 /// What is missing on this machine to run any suite, in one sentence.
 pub(super) fn lack() -> Option<String> {
     let python = process::is_installed(
@@ -60,30 +91,14 @@ pub(super) fn lack() -> Option<String> {
 }
 
 impl Suites {
-    /// Builds the server as developers do.
+    /// Takes the given server, or builds one as developers do.
     ///
     /// # Errors
     /// When it does not compile; the compiler's words have been printed.
-    pub(super) fn build(shared: PathBuf) -> anyhow::Result<Self> {
-        let mut command =
-            workspace::cargo(&["build", "--locked", "--quiet", "--package", "watershed"]);
-        command.args(["--message-format", "json-render-diagnostics"]);
-        let finished = process::run(&mut command, Output::Kept, BUILD_LIMIT)?;
-        let messages = finished
-            .lines
-            .iter()
-            .map(|line| serde_json::from_str::<Value>(line));
-        let built = messages
-            .flatten()
-            .find_map(|m| Some(PathBuf::from(m["executable"].as_str()?)));
-        let Some(built) = built.filter(|_| finished.end.success()) else {
-            for line in finished.lines.iter().filter(|line| !line.starts_with('{')) {
-                say(line);
-            }
-            bail!("the server was not built: {}", finished.end);
-        };
+    pub(super) fn new(shared: PathBuf, given: Option<&Path>) -> anyhow::Result<Self> {
+        let built = given.map_or_else(build, |path| Ok(path.to_owned()))?;
         // Clones share a target directory, and another one may build its own server in the meantime.
-        let directory = tempfile::tempdir_in(workspace::target()).context("make a directory")?;
+        let directory = tempfile::tempdir().context("make a directory")?;
         let binary = directory.path().join("watershed");
         if std::fs::hard_link(&built, &binary).is_err() {
             std::fs::copy(&built, &binary).with_context(|| format!("copy {}", built.display()))?;

@@ -127,7 +127,7 @@ impl<'a> SeriesTags<'a> {
     pub fn check(key: &[u8]) -> bool {
         let mut tags = SeriesTags::new(key);
         let mut last = None;
-        while let Some((column, value)) = tags.next() {
+        for (column, value) in tags.by_ref() {
             if value.is_empty() || last >= Some(column) {
                 return false;
             }

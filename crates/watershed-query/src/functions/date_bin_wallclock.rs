@@ -41,7 +41,10 @@ impl ScalarUDFImpl for DateBinWallclock {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         let ([_, time] | [_, time, _]) = types else {
-            return plan_err!("DATE_BIN_WALLCLOCK expects 2 or 3 arguments, got {}", types.len());
+            return plan_err!(
+                "DATE_BIN_WALLCLOCK expects 2 or 3 arguments, got {}",
+                types.len()
+            );
         };
         if !matches!(types[0], DataType::Interval(_)) {
             return plan_err!("DATE_BIN_WALLCLOCK requires an interval, got {}", types[0]);
@@ -59,7 +62,11 @@ impl ScalarUDFImpl for DateBinWallclock {
             3 => wall_clock_origin(constant(&args.args, 2)?)?,
             _ => 0,
         };
-        let clock = WallClock { zone, nanos, origin };
+        let clock = WallClock {
+            zone,
+            nanos,
+            origin,
+        };
         let bin = |time: Option<i64>| time.and_then(|time| clock.bin(time));
         match args.args.get(1) {
             Some(ColumnarValue::Scalar(ScalarValue::TimestampNanosecond(time, zone))) => {

@@ -18,10 +18,21 @@ pub(crate) const INTERPOLATE: &str = "interpolate";
 
 /// All of them.
 pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
-    let names = [DATE_BIN_GAPFILL, DATE_BIN_WALLCLOCK_GAPFILL, LOCF, INTERPOLATE];
+    let names = [
+        DATE_BIN_GAPFILL,
+        DATE_BIN_WALLCLOCK_GAPFILL,
+        LOCF,
+        INTERPOLATE,
+    ];
     // Volatile, so that no optimizer computes or moves one.
-    let marker = |name| Marker { name, signature: Signature::variadic_any(Volatility::Volatile) };
-    names.into_iter().map(|name| Arc::new(ScalarUDF::new_from_impl(marker(name)))).collect()
+    let marker = |name| Marker {
+        name,
+        signature: Signature::variadic_any(Volatility::Volatile),
+    };
+    names
+        .into_iter()
+        .map(|name| Arc::new(ScalarUDF::new_from_impl(marker(name))))
+        .collect()
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -71,10 +71,17 @@ impl AggregateUDFImpl for Selector {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         let [_, time, ..] = types else {
-            return plan_err!("{} requires at least 2 arguments, got {}", self.name(), types.len());
+            return plan_err!(
+                "{} requires at least 2 arguments, got {}",
+                self.name(),
+                types.len()
+            );
         };
         if !matches!(time, DataType::Timestamp(TimeUnit::Nanosecond, _)) {
-            return plan_err!("{} second argument must be a timestamp, but got {time}", self.name());
+            return plan_err!(
+                "{} second argument must be a timestamp, but got {time}",
+                self.name()
+            );
         }
         Ok(DataType::Struct(members(types)))
     }
@@ -83,7 +90,11 @@ impl AggregateUDFImpl for Selector {
         let DataType::Struct(members) = args.return_field.data_type() else {
             return internal_err!("a selector gives a struct");
         };
-        Ok(Box::new(Chosen { choice: self.choice, members: members.clone(), row: None }))
+        Ok(Box::new(Chosen {
+            choice: self.choice,
+            members: members.clone(),
+            row: None,
+        }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -110,7 +121,9 @@ fn members(types: &[DataType]) -> Fields {
         other => format!("other_{}", other - 1),
     };
     let typed = types.iter().enumerate();
-    typed.map(|(at, data_type)| Field::new(name(at), data_type.clone(), true)).collect()
+    typed
+        .map(|(at, data_type)| Field::new(name(at), data_type.clone(), true))
+        .collect()
 }
 
 /// The row chosen so far. Its state is the row itself, so that merging is choosing among rows.
@@ -123,7 +136,10 @@ struct Chosen {
 
 impl Chosen {
     fn nulls(&self) -> Result<Vec<ScalarValue>> {
-        self.members.iter().map(|member| ScalarValue::try_from(member.data_type())).collect()
+        self.members
+            .iter()
+            .map(|member| ScalarValue::try_from(member.data_type()))
+            .collect()
     }
 
     fn members_or_null(&self) -> Result<Vec<ScalarValue>> {
@@ -145,7 +161,9 @@ impl Chosen {
 
     /// The chosen one among the rows of the columns.
     fn best(&self, columns: &[ArrayRef]) -> Result<Option<usize>> {
-        let [value, time, ..] = columns else { return internal_err!("a selector has two arguments") };
+        let [value, time, ..] = columns else {
+            return internal_err!("a selector has two arguments");
+        };
         let ascending = SortOptions::default();
         let by_value = make_comparator(value, value, ascending)?;
         let by_time = make_comparator(time, time, ascending)?;
@@ -172,8 +190,12 @@ impl Chosen {
 
 impl Accumulator for Chosen {
     fn update_batch(&mut self, columns: &[ArrayRef]) -> Result<()> {
-        let Some(best) = self.best(columns)? else { return Ok(()) };
-        let scalars = columns.iter().map(|column| ScalarValue::try_from_array(column, best));
+        let Some(best) = self.best(columns)? else {
+            return Ok(());
+        };
+        let scalars = columns
+            .iter()
+            .map(|column| ScalarValue::try_from_array(column, best));
         let new = scalars.collect::<Result<Vec<_>>>()?;
         let chosen = match &self.row {
             None => true,
@@ -198,13 +220,21 @@ impl Accumulator for Chosen {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let row = self.members_or_null()?;
-        let columns = row.iter().map(ScalarValue::to_array).collect::<Result<Vec<_>>>()?;
+        let columns = row
+            .iter()
+            .map(ScalarValue::to_array)
+            .collect::<Result<Vec<_>>>()?;
         let row = StructArray::try_new(self.members.clone(), columns, None)?;
         Ok(ScalarValue::Struct(Arc::new(row)))
     }
 
     fn size(&self) -> usize {
-        let row = self.row.iter().flatten().map(ScalarValue::size).sum::<usize>();
+        let row = self
+            .row
+            .iter()
+            .flatten()
+            .map(ScalarValue::size)
+            .sum::<usize>();
         size_of_val(self) + row
     }
 }

@@ -2,8 +2,8 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
-use datafusion::functions::datetime::to_timestamp_nanos;
 use datafusion::config::ConfigOptions;
+use datafusion::functions::datetime::to_timestamp_nanos;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };

@@ -46,12 +46,20 @@ impl ScalarUDFImpl for InZone {
             ([time], _) => (time, DEFAULT_ZONE),
             ([time, _], [_, zone]) => match zone.and_then(|zone| zone.try_as_str().flatten()) {
                 Some(zone) => (time, zone),
-                None => return plan_err!("TZ requires its second argument to be a constant string"),
+                None => {
+                    return plan_err!("TZ requires its second argument to be a constant string");
+                }
             },
             _ => return plan_err!("TZ expects 1 or 2 arguments, got {}", args.arg_fields.len()),
         };
-        if !matches!(time.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _)) {
-            return plan_err!("TZ requires a timestamp in nanoseconds, got {}", time.data_type());
+        if !matches!(
+            time.data_type(),
+            DataType::Timestamp(TimeUnit::Nanosecond, _)
+        ) {
+            return plan_err!(
+                "TZ requires a timestamp in nanoseconds, got {}",
+                time.data_type()
+            );
         }
         if zone.parse::<chrono_tz::Tz>().is_err() {
             return plan_err!("TZ requires a valid timezone string, got {zone}");
@@ -71,7 +79,9 @@ impl ScalarUDFImpl for InZone {
             }
             Some(ColumnarValue::Array(times)) if is_nanoseconds(times) => {
                 let times = times.as_primitive::<TimestampNanosecondType>().clone();
-                Ok(ColumnarValue::Array(Arc::new(times.with_timezone_opt(zone.clone()))))
+                Ok(ColumnarValue::Array(Arc::new(
+                    times.with_timezone_opt(zone.clone()),
+                )))
             }
             _ => internal_err!("the first argument of tz is a timestamp in nanoseconds"),
         }
@@ -79,5 +89,8 @@ impl ScalarUDFImpl for InZone {
 }
 
 fn is_nanoseconds(times: &ArrayRef) -> bool {
-    matches!(times.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _))
+    matches!(
+        times.data_type(),
+        DataType::Timestamp(TimeUnit::Nanosecond, _)
+    )
 }

@@ -36,8 +36,7 @@ impl WallClock {
         match self.zone.from_local_datetime(&naive(start)) {
             LocalResult::Single(start) => start.timestamp_nanos_opt(),
             LocalResult::Ambiguous(first, second) => {
-                let (first, second) =
-                    (first.timestamp_nanos_opt()?, second.timestamp_nanos_opt()?);
+                let (first, second) = (first.timestamp_nanos_opt()?, second.timestamp_nanos_opt()?);
                 if self.nanos > second - first {
                     Some(first)
                 } else {

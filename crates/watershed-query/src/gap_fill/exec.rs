@@ -7,9 +7,9 @@ use arrow::array::RecordBatch;
 use arrow::compute::{SortOptions, concat_batches, partition};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
-use datafusion::catalog::Session;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -48,8 +48,12 @@ impl ExtensionPlanner for GapFillPlanner {
         _: &dyn Session,
         _: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(node) = node.as_any().downcast_ref::<GapFill>() else { return Ok(None) };
-        let [input] = inputs else { return internal_err!("gap filling has exactly one input") };
+        let Some(node) = node.as_any().downcast_ref::<GapFill>() else {
+            return Ok(None);
+        };
+        let [input] = inputs else {
+            return internal_err!("gap filling has exactly one input");
+        };
         let schema = Arc::new(node.schema.as_arrow().clone());
         let exec = GapFillExec::new(Arc::clone(input), Arc::new(node.spec.clone()), schema);
         Ok(Some(Arc::new(exec)))
@@ -76,16 +80,33 @@ impl GapFillExec {
             EmissionType::Incremental,
             input.boundedness(),
         );
-        Self { input, spec, schema, properties: Arc::new(properties) }
+        Self {
+            input,
+            spec,
+            schema,
+            properties: Arc::new(properties),
+        }
     }
 }
 
 /// Group columns, then time.
 fn order(spec: &Spec, schema: &SchemaRef) -> Vec<PhysicalSortExpr> {
-    let groups = SortOptions { descending: false, nulls_first: spec.nulls_first };
-    let time = SortOptions { descending: false, nulls_first: true };
-    let sorted = spec.groups.iter().map(|at| (*at, groups)).chain([(spec.time, time)]);
-    sorted.map(|(at, options)| PhysicalSortExpr::new(column(schema, at), options)).collect()
+    let groups = SortOptions {
+        descending: false,
+        nulls_first: spec.nulls_first,
+    };
+    let time = SortOptions {
+        descending: false,
+        nulls_first: true,
+    };
+    let sorted = spec
+        .groups
+        .iter()
+        .map(|at| (*at, groups))
+        .chain([(spec.time, time)]);
+    sorted
+        .map(|(at, options)| PhysicalSortExpr::new(column(schema, at), options))
+        .collect()
 }
 
 fn column(schema: &SchemaRef, at: usize) -> Arc<dyn PhysicalExpr> {
@@ -172,7 +193,10 @@ impl ExecutionPlan for GapFillExec {
         let rows = stream::try_unfold(state, |mut state| async move {
             Ok(state.next().await?.map(|batch| (batch, state)))
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            Arc::clone(&self.schema),
+            rows,
+        )))
     }
 }
 
@@ -180,7 +204,12 @@ impl DisplayAs for GapFillExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |at: &usize| self.schema.field(*at).name().clone();
         let groups: Vec<String> = self.spec.groups.iter().map(name).collect();
-        write!(f, "GapFillExec: groups=[{}], time={}", groups.join(", "), name(&self.spec.time))?;
+        write!(
+            f,
+            "GapFillExec: groups=[{}], time={}",
+            groups.join(", "),
+            name(&self.spec.time)
+        )?;
         write!(f, ", {}", self.spec.grid)
     }
 }
@@ -203,7 +232,11 @@ struct State {
 impl State {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
-            if let Some(batch) = self.filling.as_mut().and_then(|group| group.next(BATCH_ROWS)) {
+            if let Some(batch) = self
+                .filling
+                .as_mut()
+                .and_then(|group| group.next(BATCH_ROWS))
+            {
                 return batch.map(Some);
             }
             self.filling = None;
@@ -237,7 +270,9 @@ impl State {
 
     /// Whether the rows belong to the group of those before.
     fn continues(&self, part: &RecordBatch) -> Result<bool> {
-        let Some(before) = self.pending.first() else { return Ok(true) };
+        let Some(before) = self.pending.first() else {
+            return Ok(true);
+        };
         for at in &self.spec.groups {
             let known = ScalarValue::try_from_array(before.column(*at), 0)?;
             if known != ScalarValue::try_from_array(part.column(*at), 0)? {
@@ -248,7 +283,9 @@ impl State {
     }
 
     fn complete_pending(&mut self) -> Result<()> {
-        let Some(first) = self.pending.first() else { return Ok(()) };
+        let Some(first) = self.pending.first() else {
+            return Ok(());
+        };
         let group = concat_batches(&first.schema(), &self.pending)?;
         self.pending.clear();
         self.memory.free();
@@ -265,6 +302,10 @@ fn group_ranges(spec: &Spec, batch: &RecordBatch) -> Result<Vec<Range<usize>>> {
     if spec.groups.is_empty() {
         return Ok(vec![0..batch.num_rows()]);
     }
-    let keys: Vec<_> = spec.groups.iter().map(|at| Arc::clone(batch.column(*at))).collect();
+    let keys: Vec<_> = spec
+        .groups
+        .iter()
+        .map(|at| Arc::clone(batch.column(*at)))
+        .collect();
     Ok(partition(&keys)?.ranges())
 }

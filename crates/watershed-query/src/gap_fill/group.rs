@@ -34,7 +34,11 @@ fn truncated(from: i128, to: i128, part: f64) -> i128 {
     let rise = (to - from) as f64 * part;
     let below = from + rise.floor() as i128;
     let exact = rise.floor() == rise;
-    if below < 0 && !exact { below + 1 } else { below }
+    if below < 0 && !exact {
+        below + 1
+    } else {
+        below
+    }
 }
 
 /// One group: its rows, and how far they have come out.
@@ -70,12 +74,16 @@ struct Chunk {
 impl Filling {
     /// Lays the rows of a group (one or more, in the order of time) over the grid.
     pub(super) fn new(spec: Arc<Spec>, schema: SchemaRef, rows: RecordBatch) -> Result<Self> {
-        let Some(times) = rows.column(spec.time).as_primitive_opt::<TimestampNanosecondType>()
+        let Some(times) = rows
+            .column(spec.time)
+            .as_primitive_opt::<TimestampNanosecondType>()
         else {
             return internal_err!("the time of a gap-filled query is no timestamp");
         };
         let times = times.clone();
-        let mut timed = (0..times.len()).filter(|at| times.is_valid(*at)).map(|at| times.value(at));
+        let mut timed = (0..times.len())
+            .filter(|at| times.is_valid(*at))
+            .map(|at| times.value(at));
         // Without any time there is no place on the grid.
         let (next_start, last_start) = match timed.next() {
             Some(first) => {
@@ -85,7 +93,15 @@ impl Filling {
             }
             None => (None, i64::MIN),
         };
-        Ok(Self { spec, schema, rows, times, next_row: 0, next_start, last_start })
+        Ok(Self {
+            spec,
+            schema,
+            rows,
+            times,
+            next_row: 0,
+            next_start,
+            last_start,
+        })
     }
 
     /// The next rows, at most `rows_max`; `None` when all have come.
@@ -101,33 +117,50 @@ impl Filling {
         if slots.is_empty() {
             return None;
         }
-        Some(self.batch(&Chunk { slots, first_row, end_row: self.next_row }))
+        Some(self.batch(&Chunk {
+            slots,
+            first_row,
+            end_row: self.next_row,
+        }))
     }
 
     /// What comes out next: the rows of the input where their times are, and between them the buckets
     /// that have none. Rows without time keep their place, which is at one of the ends.
     fn next_slot(&mut self) -> Option<Slot> {
         let at = self.next_row;
-        let row = (at < self.times.len()).then(|| self.times.is_valid(at).then(|| self.times.value(at)));
+        let row =
+            (at < self.times.len()).then(|| self.times.is_valid(at).then(|| self.times.value(at)));
         let Some(start) = self.next_start else {
             let time = row?;
             self.next_row += 1;
-            return Some(Slot { row: u32::try_from(at).ok(), time });
+            return Some(Slot {
+                row: u32::try_from(at).ok(),
+                time,
+            });
         };
         match row {
             // Sorted before every time, or not on the grid and before the next bucket.
             Some(time) if self.precedes(at, time, start) => {
                 self.next_row += 1;
-                Some(Slot { row: u32::try_from(at).ok(), time })
+                Some(Slot {
+                    row: u32::try_from(at).ok(),
+                    time,
+                })
             }
             Some(Some(time)) if time == start => {
                 self.next_row += 1;
                 self.advance(start);
-                Some(Slot { row: u32::try_from(at).ok(), time: Some(time) })
+                Some(Slot {
+                    row: u32::try_from(at).ok(),
+                    time: Some(time),
+                })
             }
             _ => {
                 self.advance(start);
-                Some(Slot { row: None, time: Some(start) })
+                Some(Slot {
+                    row: None,
+                    time: Some(start),
+                })
             }
         }
     }
@@ -156,7 +189,10 @@ impl Filling {
         let values = self.rows.column(at);
         let slots = &chunk.slots;
         if at == self.spec.time {
-            let times = slots.iter().map(|slot| slot.time).collect::<TimestampNanosecondArray>();
+            let times = slots
+                .iter()
+                .map(|slot| slot.time)
+                .collect::<TimestampNanosecondArray>();
             return Ok(Arc::new(times.with_data_type(values.data_type().clone())));
         }
         if self.spec.groups.contains(&at) {
@@ -205,9 +241,9 @@ impl Filling {
 
     fn linear(&self, values: &ArrayRef, chunk: &Chunk) -> Result<ArrayRef> {
         match values.data_type() {
-            DataType::Float64 => self.line::<Float64Type>(values, chunk, |from, to, part| {
-                from + (to - from) * part
-            }),
+            DataType::Float64 => {
+                self.line::<Float64Type>(values, chunk, |from, to, part| from + (to - from) * part)
+            }
             // The difference may not fit into the type, and a float does not hold all of it.
             DataType::Int64 => self.line::<Int64Type>(values, chunk, |from, to, part| {
                 truncated(from.into(), to.into(), part) as i64
@@ -248,15 +284,17 @@ impl Filling {
         if self.times.is_null(before) || self.times.is_null(after) {
             return None;
         }
-        let (from, to) = (i128::from(self.times.value(before)), i128::from(self.times.value(after)));
+        let (from, to) = (
+            i128::from(self.times.value(before)),
+            i128::from(self.times.value(after)),
+        );
         Some((i128::from(time) - from) as f64 / (to - from) as f64)
     }
 
     /// What a selector gives: its value is interpolated, its time and the rest can't be.
     fn line_of_member(&self, values: &ArrayRef, chunk: &Chunk) -> Result<ArrayRef> {
         let of = values.as_struct();
-        let present: UInt32Array =
-            chunk.slots.iter().map(|slot| slot.row).collect();
+        let present: UInt32Array = chunk.slots.iter().map(|slot| slot.row).collect();
         let members = of.fields().iter().zip(of.columns()).map(|(field, member)| {
             let filled = if field.name() == VALUE_MEMBER {
                 self.linear(member, chunk)?

@@ -38,30 +38,42 @@ pub(crate) fn rewrite(plan: LogicalPlan, state: &SessionState) -> Result<Logical
         LogicalPlan::Aggregate(aggregate) => fill_aggregate(aggregate, &constants),
         other => Ok(Transformed::no(other)),
     })?;
-    let projected = filled.data.transform_up_with_subqueries(|node| match node {
-        LogicalPlan::Projection(projection) => fill_projection(projection),
-        other => Ok(Transformed::no(other)),
-    })?;
+    let projected = filled
+        .data
+        .transform_up_with_subqueries(|node| match node {
+            LogicalPlan::Projection(projection) => fill_projection(projection),
+            other => Ok(Transformed::no(other)),
+        })?;
     projected.data.apply_with_subqueries(|node| {
         refuse_markers(node)?;
         Ok(TreeNodeRecursion::Continue)
     })?;
-    let plan = projected.data.transform_up_with_subqueries(|node| {
-        Ok(Transformed::yes(node.recompute_schema()?))
-    })?;
+    let plan = projected
+        .data
+        .transform_up_with_subqueries(|node| Ok(Transformed::yes(node.recompute_schema()?)))?;
     Ok(plan.data)
 }
 
 /// The name of the marker an expression is a call of.
 fn marker(expr: &Expr) -> Option<&'static str> {
-    let Expr::ScalarFunction(function) = expr else { return None };
-    [DATE_BIN_GAPFILL, DATE_BIN_WALLCLOCK_GAPFILL, LOCF, INTERPOLATE]
-        .into_iter()
-        .find(|name| *name == function.func.name())
+    let Expr::ScalarFunction(function) = expr else {
+        return None;
+    };
+    [
+        DATE_BIN_GAPFILL,
+        DATE_BIN_WALLCLOCK_GAPFILL,
+        LOCF,
+        INTERPOLATE,
+    ]
+    .into_iter()
+    .find(|name| *name == function.func.name())
 }
 
 fn is_bin_marker(expr: &Expr) -> bool {
-    matches!(marker(expr), Some(DATE_BIN_GAPFILL | DATE_BIN_WALLCLOCK_GAPFILL))
+    matches!(
+        marker(expr),
+        Some(DATE_BIN_GAPFILL | DATE_BIN_WALLCLOCK_GAPFILL)
+    )
 }
 
 fn has_marker(node: &LogicalPlan) -> Result<bool> {
@@ -119,9 +131,18 @@ impl Bin {
             Step::Nanos(nanos)
         } else {
             let zone = time_zone(&time.get_type(input.schema())?)?;
-            Step::WallClock(WallClock { zone, nanos, origin })
+            Step::WallClock(WallClock {
+                zone,
+                nanos,
+                origin,
+            })
         };
-        Ok(Self { call: call.clone(), time: time.clone(), step, origin })
+        Ok(Self {
+            call: call.clone(),
+            time: time.clone(),
+            step,
+            origin,
+        })
     }
 
     /// The plain function that does the same without filling.
@@ -130,7 +151,10 @@ impl Bin {
             Step::Nanos(_) => date_bin(),
             Step::WallClock(_) => date_bin_wallclock(),
         };
-        Expr::ScalarFunction(ScalarFunction { func, args: self.call.args.clone() })
+        Expr::ScalarFunction(ScalarFunction {
+            func,
+            args: self.call.args.clone(),
+        })
     }
 
     /// The start of the bucket of an instant.
@@ -175,7 +199,9 @@ fn fill_aggregate(aggregate: Aggregate, constants: &Constants) -> Result<Transfo
 }
 
 fn extension(node: GapFill) -> LogicalPlan {
-    LogicalPlan::Extension(Extension { node: Arc::new(node) })
+    LogicalPlan::Extension(Extension {
+        node: Arc::new(node),
+    })
 }
 
 /// The one group expression that is a marker, with its place.
@@ -185,13 +211,18 @@ fn bin_call(aggregate: &Aggregate) -> Result<Option<(usize, ScalarFunction)>> {
         match group.clone().unalias_nested().data {
             Expr::ScalarFunction(call) if is_bin_marker(&Expr::ScalarFunction(call.clone())) => {
                 if found.is_some() {
-                    return plan_err!("{} specified more than once", call.func.name().to_uppercase());
+                    return plan_err!(
+                        "{} specified more than once",
+                        call.func.name().to_uppercase()
+                    );
                 }
                 found = Some((at, call));
             }
             other => {
                 if other.exists(|expr| Ok(is_bin_marker(expr)))? {
-                    return plan_err!("{DATE_BIN_GAPFILL} must be a top-level expression in the GROUP BY clause");
+                    return plan_err!(
+                        "{DATE_BIN_GAPFILL} must be a top-level expression in the GROUP BY clause"
+                    );
                 }
             }
         }
@@ -208,8 +239,12 @@ fn default_fills(
     let mut fills = Vec::new();
     for (at, aggregate) in aggregates.iter().enumerate() {
         let plain = aggregate.clone().unalias_nested().data;
-        let Expr::AggregateFunction(function) = plain else { continue };
-        let value = function.func.default_value(schema.field(groups + at).data_type())?;
+        let Expr::AggregateFunction(function) = plain else {
+            continue;
+        };
+        let value = function
+            .func
+            .default_value(schema.field(groups + at).data_type())?;
         if !value.is_null() {
             fills.push((groups + at, Fill::Value(value)));
         }
@@ -235,7 +270,8 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
     for expr in projection.expr {
         let name = expr.schema_name().to_string();
         let plain = expr.transform_up(|expr| {
-            let Some(call) = marker(&expr).filter(|name| matches!(*name, LOCF | INTERPOLATE)) else {
+            let Some(call) = marker(&expr).filter(|name| matches!(*name, LOCF | INTERPOLATE))
+            else {
                 return Ok(Transformed::no(expr));
             };
             let (at, column) = filled_column(call, &expr, node)?;
@@ -243,7 +279,11 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
             Ok(Transformed::yes(Expr::Column(column)))
         })?;
         let same = plain.data.schema_name().to_string() == name;
-        exprs.push(if same { plain.data } else { plain.data.alias(name) });
+        exprs.push(if same {
+            plain.data
+        } else {
+            plain.data.alias(name)
+        });
     }
     let input = with_strategies(Arc::unwrap_or_clone(projection.input), &strategies)?;
     let projection = Projection::try_new(exprs, Arc::new(input))?;
@@ -275,7 +315,11 @@ fn filled_column(name: &str, call: &Expr, node: &GapFill) -> Result<(usize, Colu
 }
 
 fn add_strategy(strategies: &mut Vec<(usize, Fill)>, at: usize, name: &str) -> Result<()> {
-    let fill = if name == LOCF { Fill::Previous } else { Fill::Linear };
+    let fill = if name == LOCF {
+        Fill::Previous
+    } else {
+        Fill::Linear
+    };
     match strategies.iter().find(|(column, _)| *column == at) {
         Some((_, known)) if *known != fill => {
             plan_err!("multiple fill strategies for the same column")
@@ -297,9 +341,12 @@ fn with_strategies(plan: LogicalPlan, strategies: &[(usize, Fill)]) -> Result<Lo
             Ok(LogicalPlan::Filter(filter))
         }
         other => {
-            let Some(node) = gap_fill_below(&other) else { return Ok(other) };
+            let Some(node) = gap_fill_below(&other) else {
+                return Ok(other);
+            };
             let mut spec = node.spec.clone();
-            spec.fills.retain(|(at, _)| strategies.iter().all(|(column, _)| column != at));
+            spec.fills
+                .retain(|(at, _)| strategies.iter().all(|(column, _)| column != at));
             spec.fills.extend(strategies.iter().cloned());
             Ok(extension(GapFill::try_new(node.input.clone(), spec)?))
         }

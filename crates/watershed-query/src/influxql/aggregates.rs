@@ -2,11 +2,13 @@
 //!
 //! Both need all values of a group at once; they are kept as the arrays they came in.
 
+use arrow::array::make_comparator;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, new_empty_array};
 use arrow::buffer::OffsetBuffer;
-use arrow::compute::{SortColumn, SortOptions, concat, filter, is_not_null, lexsort_to_indices, take};
+use arrow::compute::{
+    SortColumn, SortOptions, concat, filter, is_not_null, lexsort_to_indices, take,
+};
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
-use arrow::array::make_comparator;
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
@@ -61,7 +63,10 @@ impl AggregateUDFImpl for Percentile {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let literal = args.exprs.get(1).and_then(|expr| expr.downcast_ref::<Literal>());
+        let literal = args
+            .exprs
+            .get(1)
+            .and_then(|expr| expr.downcast_ref::<Literal>());
         let Some(ScalarValue::Float64(Some(n))) = literal.map(Literal::value) else {
             return plan_err!("percentile needs a number as its second argument");
         };
@@ -101,7 +106,9 @@ impl AggregateUDFImpl for Mode {
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let types = vec![args.return_field.data_type().clone(), time_data_type()];
-        Ok(Box::new(ModeAccumulator { kept: Kept::new(types) }))
+        Ok(Box::new(ModeAccumulator {
+            kept: Kept::new(types),
+        }))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
@@ -117,7 +124,11 @@ fn first_type(arguments: &[DataType]) -> Result<DataType> {
 }
 
 fn list_field(name: &str, item: &DataType) -> FieldRef {
-    Arc::new(Field::new_list(name, Field::new_list_field(item.clone(), true), true))
+    Arc::new(Field::new_list(
+        name,
+        Field::new_list_field(item.clone(), true),
+        true,
+    ))
 }
 
 /// Some columns of a group, of which the first is never null.
@@ -135,13 +146,19 @@ impl Kept {
 
     /// Keeps the rows in which the first column is not null.
     fn push(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let Some(first) = values.first() else { return internal_err!("an aggregate without input") };
+        let Some(first) = values.first() else {
+            return internal_err!("an aggregate without input");
+        };
         if first.null_count() == first.len() {
             return Ok(());
         }
         let valid = is_not_null(first)?;
         for (column, array) in self.columns.iter_mut().zip(values) {
-            let kept = if first.null_count() == 0 { Arc::clone(array) } else { filter(array, &valid)? };
+            let kept = if first.null_count() == 0 {
+                Arc::clone(array)
+            } else {
+                filter(array, &valid)?
+            };
             column.push(kept);
         }
         Ok(())
@@ -149,13 +166,17 @@ impl Kept {
 
     /// The columns, each as one array.
     fn arrays(&self) -> Result<Vec<ArrayRef>> {
-        let joined = self.columns.iter().zip(&self.types).map(|(chunks, data_type)| {
-            let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
-            if chunks.is_empty() {
-                return Ok(new_empty_array(data_type));
-            }
-            Ok(concat(&chunks)?)
-        });
+        let joined = self
+            .columns
+            .iter()
+            .zip(&self.types)
+            .map(|(chunks, data_type)| {
+                let chunks: Vec<&dyn Array> = chunks.iter().map(AsRef::as_ref).collect();
+                if chunks.is_empty() {
+                    return Ok(new_empty_array(data_type));
+                }
+                Ok(concat(&chunks)?)
+            });
         joined.collect()
     }
 
@@ -163,7 +184,9 @@ impl Kept {
         let lists = self.arrays()?.into_iter().map(|array| {
             let item = Arc::new(Field::new_list_field(array.data_type().clone(), true));
             let offsets = OffsetBuffer::from_lengths([array.len()]);
-            Ok(ScalarValue::List(Arc::new(ListArray::try_new(item, offsets, array, None)?)))
+            Ok(ScalarValue::List(Arc::new(ListArray::try_new(
+                item, offsets, array, None,
+            )?)))
         });
         lists.collect()
     }
@@ -171,8 +194,10 @@ impl Kept {
     fn merge(&mut self, states: &[ArrayRef]) -> Result<()> {
         let rows = states.first().map_or(0, |state| state.len());
         for row in 0..rows {
-            let values: Vec<ArrayRef> =
-                states.iter().map(|state| state.as_list::<i32>().value(row)).collect();
+            let values: Vec<ArrayRef> = states
+                .iter()
+                .map(|state| state.as_list::<i32>().value(row))
+                .collect();
             if values.first().is_some_and(|first| !first.is_empty()) {
                 self.push(&values)?;
             }
@@ -182,16 +207,25 @@ impl Kept {
 
     fn size(&self) -> usize {
         let arrays = self.columns.iter().flatten();
-        size_of_val(self) + arrays.map(|array| array.get_array_memory_size()).sum::<usize>()
+        size_of_val(self)
+            + arrays
+                .map(|array| array.get_array_memory_size())
+                .sum::<usize>()
     }
 
     /// The columns sorted by all of them, the first one first.
     fn sorted(&self) -> Result<Vec<ArrayRef>> {
         let arrays = self.arrays()?;
-        let options = Some(SortOptions { descending: false, nulls_first: true });
+        let options = Some(SortOptions {
+            descending: false,
+            nulls_first: true,
+        });
         let by: Vec<SortColumn> = arrays
             .iter()
-            .map(|array| SortColumn { values: Arc::clone(array), options })
+            .map(|array| SortColumn {
+                values: Arc::clone(array),
+                options,
+            })
             .collect();
         let order = lexsort_to_indices(&by, None)?;
         let sorted = arrays.iter().map(|array| Ok(take(array, &order, None)?));
@@ -340,7 +374,9 @@ pub(super) mod integral {
 
     /// The area between two points: in the bucket of the first, and in that of the second.
     fn split(from: (i64, f64), to: (i64, f64), buckets: Option<&Buckets>) -> (f64, f64) {
-        let Some(buckets) = buckets else { return (0.0, area(from, to)) };
+        let Some(buckets) = buckets else {
+            return (0.0, area(from, to));
+        };
         let (Some(first), Some(last)) = (buckets.start(from.0), buckets.start(to.0)) else {
             return (0.0, area(from, to));
         };

@@ -23,7 +23,11 @@ pub(super) fn filter(relation: &Relation, condition: &Expr) -> Result<PlanExpr> 
         Expr::Binary(binary) if binary.op.is_logical() => {
             let left = filter(relation, &binary.left)?;
             let right = filter(relation, &binary.right)?;
-            Ok(if binary.op == BinaryOp::And { left.and(right) } else { left.or(right) })
+            Ok(if binary.op == BinaryOp::And {
+                left.and(right)
+            } else {
+                left.or(right)
+            })
         }
         Expr::Binary(binary) if binary.op.is_regex_match() => regex_match(relation, binary),
         Expr::Binary(binary) if binary.op.is_comparison() => {
@@ -33,7 +37,11 @@ pub(super) fn filter(relation: &Relation, condition: &Expr) -> Result<PlanExpr> 
         }
         other => {
             let value = operand(relation, other)?;
-            Ok(if value.value_type == ValueType::Boolean { value.expr } else { lit(false) })
+            Ok(if value.value_type == ValueType::Boolean {
+                value.expr
+            } else {
+                lit(false)
+            })
         }
     }
 }
@@ -41,7 +49,10 @@ pub(super) fn filter(relation: &Relation, condition: &Expr) -> Result<PlanExpr> 
 /// Compiles a regular expression of a statement.
 pub(super) fn compile(regex: &watershed_influxql::Regex) -> Result<Regex> {
     let wrong = |reason: String| {
-        Error::Invalid(format!("invalid regular expression '/{}/': {reason}", regex.as_str()))
+        Error::Invalid(format!(
+            "invalid regular expression '/{}/': {reason}",
+            regex.as_str()
+        ))
     };
     let pattern = translate_regex(regex.as_str()).map_err(|error| wrong(error.to_string()))?;
     Regex::new(&pattern).map_err(|error| wrong(error.to_string()))
@@ -101,15 +112,15 @@ fn compare(op: BinaryOp, left: Value, right: Value) -> Result<PlanExpr> {
     Ok(match (left.value_type, right.value_type) {
         (Tag, String) if equality && right.is_literal() => compare_tag(op, left.expr, right.expr),
         (String, Tag) if equality && left.is_literal() => compare_tag(op, right.expr, left.expr),
-        (Tag | String, Tag | String) if equality => {
-            comparison(op, text(left), text(right))
-        }
+        (Tag | String, Tag | String) if equality => comparison(op, text(left), text(right)),
         (Boolean, Boolean) if equality => comparison(op, left.expr, right.expr),
         (Integer, Unsigned) | (Unsigned, Integer) => match same_integers(left, right) {
             Some((left, right)) => comparison(op, left, right),
             None => return mixed_integers(op),
         },
-        (a, b) if a == b && matches!(a, Integer | Unsigned) => comparison(op, left.expr, right.expr),
+        (a, b) if a == b && matches!(a, Integer | Unsigned) => {
+            comparison(op, left.expr, right.expr)
+        }
         (Float, number) | (number, Float) if number.is_number() => {
             comparison(op, left.float(), right.float())
         }
@@ -119,7 +130,8 @@ fn compare(op: BinaryOp, left: Value, right: Value) -> Result<PlanExpr> {
 
 /// A tag beside a literal. Plain comparisons are left plain, so that they can prune.
 fn compare_tag(op: BinaryOp, tag: PlanExpr, literal: PlanExpr) -> PlanExpr {
-    let empty = matches!(&literal, PlanExpr::Literal(ScalarValue::Utf8(Some(text)), _) if text.is_empty());
+    let empty =
+        matches!(&literal, PlanExpr::Literal(ScalarValue::Utf8(Some(text)), _) if text.is_empty());
     match (op, empty) {
         (BinaryOp::Eq, true) => tag.is_null(),
         (BinaryOp::Eq, false) => tag.eq(literal),
@@ -149,14 +161,22 @@ fn comparison(op: BinaryOp, left: PlanExpr, right: PlanExpr) -> PlanExpr {
 }
 
 fn regex_match(relation: &Relation, binary: &Binary) -> Result<PlanExpr> {
-    let Expr::Regex(regex) = &binary.right else { return Ok(lit(false)) };
+    let Expr::Regex(regex) = &binary.right else {
+        return Ok(lit(false));
+    };
     let regex = compile(regex)?;
-    let Expr::Var(var) = &binary.left else { return Ok(lit(false)) };
+    let Expr::Var(var) = &binary.left else {
+        return Ok(lit(false));
+    };
     let value = variable(relation, var);
     let matched = match value.value_type {
         ValueType::Tag => matches(value.expr, regex, true),
         ValueType::String => matches(value.expr, regex, false),
         _ => return Ok(lit(false)),
     };
-    Ok(if binary.op == BinaryOp::NotMatches { !matched } else { matched })
+    Ok(if binary.op == BinaryOp::NotMatches {
+        !matched
+    } else {
+        matched
+    })
 }

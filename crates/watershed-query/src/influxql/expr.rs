@@ -37,7 +37,9 @@ const MATH: [(&str, usize); 19] = [
 
 /// The number of arguments of a scalar function; `None` for other functions.
 pub(super) fn scalar_arity(name: &str) -> Option<usize> {
-    MATH.iter().find(|(known, _)| *known == name).map(|(_, arity)| *arity)
+    MATH.iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, arity)| *arity)
 }
 
 /// Turns expressions of a statement into expressions of a plan.
@@ -61,13 +63,17 @@ pub(super) trait Lower {
             }
             Expr::Call(call) if call.name == "date_part" => part_of_time(call),
             Expr::Call(call) if scalar_arity(&call.name).is_some() => {
-                let args = call.args.iter().map(|arg| self.value(arg)).collect::<Result<Vec<_>>>()?;
+                let args = call
+                    .args
+                    .iter()
+                    .map(|arg| self.value(arg))
+                    .collect::<Result<Vec<_>>>()?;
                 scalar(&call.name, args)
             }
             Expr::Var(_) | Expr::Call(_) => self.leaf(expr),
-            Expr::Wildcard(_) | Expr::Regex(_) => invalid(
-                "unsupported binary expression: contains a wildcard or regular expression",
-            ),
+            Expr::Wildcard(_) | Expr::Regex(_) => {
+                invalid("unsupported binary expression: contains a wildcard or regular expression")
+            }
             other => invalid(format!("unexpected expression {other}")),
         }
     }
@@ -140,9 +146,10 @@ pub(super) fn arithmetic(op: BinaryOp, left: Value, right: Value) -> Result<Valu
             Some((left, right)) => Ok(Value::new(plain(op, left, right), Unsigned)),
             None => mixed_integers(op),
         },
-        (a, b) => {
-            invalid(format!("incompatible operands for operator {}: {a} and {b}", op.as_str()))
-        }
+        (a, b) => invalid(format!(
+            "incompatible operands for operator {}: {a} and {b}",
+            op.as_str()
+        )),
     }
 }
 
@@ -202,10 +209,13 @@ fn scalar(name: &str, args: Vec<Value>) -> Result<Value> {
     let mut args = args.into_iter();
     match (args.next(), args.next()) {
         (Some(value), None) => Ok(scalar_of_one(name, value)),
-        (Some(first), Some(second)) => {
-            Ok(Value::new(scalar_of_two(name, first.float(), second.float()), ValueType::Float))
-        }
-        _ => invalid(format!("invalid number of arguments for {name}, expected 1, got 0")),
+        (Some(first), Some(second)) => Ok(Value::new(
+            scalar_of_two(name, first.float(), second.float()),
+            ValueType::Float,
+        )),
+        _ => invalid(format!(
+            "invalid number of arguments for {name}, expected 1, got 0"
+        )),
     }
 }
 

@@ -17,8 +17,9 @@ pub(super) enum Kind {
     Window,
 }
 
-const AGGREGATES: [&str; 9] =
-    ["count", "distinct", "integral", "mean", "median", "mode", "spread", "stddev", "sum"];
+const AGGREGATES: [&str; 9] = [
+    "count", "distinct", "integral", "mean", "median", "mode", "spread", "stddev", "sum",
+];
 const SELECTORS: [&str; 5] = ["first", "last", "max", "min", "percentile"];
 const WINDOWS: [&str; 7] = [
     "cumulative_sum",
@@ -69,7 +70,10 @@ pub(super) fn takes(name: &str, value_type: super::types::ValueType) -> bool {
     use super::types::ValueType::{Boolean, String};
     match value_type {
         number if number.is_number() => true,
-        String => matches!(name, "count" | "first" | "last" | "distinct" | "elapsed" | "mode"),
+        String => matches!(
+            name,
+            "count" | "first" | "last" | "distinct" | "elapsed" | "mode"
+        ),
         Boolean => matches!(
             name,
             "count" | "first" | "last" | "distinct" | "elapsed" | "mode" | "min" | "max"
@@ -126,7 +130,14 @@ pub(super) fn classify(exprs: &[&Expr], buckets: bool) -> Result<Class> {
         census.plain_aggregate |= more && census.windows == windows;
     }
     mixing(&census, exprs.len())?;
-    let Census { aggregates, distinct, selectors, tops, windows, .. } = census;
+    let Census {
+        aggregates,
+        distinct,
+        selectors,
+        tops,
+        windows,
+        ..
+    } = census;
     if buckets && aggregates + selectors + tops + windows == 0 {
         return invalid("GROUP BY requires at least one aggregate function");
     }
@@ -150,7 +161,14 @@ pub(super) fn classify(exprs: &[&Expr], buckets: bool) -> Result<Class> {
 }
 
 fn mixing(census: &Census, columns: usize) -> Result<()> {
-    let Census { aggregates, distinct, selectors, tops, windows, .. } = *census;
+    let Census {
+        aggregates,
+        distinct,
+        selectors,
+        tops,
+        windows,
+        ..
+    } = *census;
     let functions = aggregates + selectors + tops + windows;
     if tops > 0 && functions > 1 {
         return invalid(
@@ -193,7 +211,9 @@ fn count_call(call: &Call, buckets: bool, census: &mut Census) -> Result<()> {
     if let Some(arity) = scalar_arity(name) {
         expect_arguments(call, arity, arity)?;
         if name != "date_part" {
-            call.args.iter().try_for_each(|arg| count(arg, buckets, census))?;
+            call.args
+                .iter()
+                .try_for_each(|arg| count(arg, buckets, census))?;
         }
         return Ok(());
     }
@@ -235,13 +255,19 @@ fn expect_arguments(call: &Call, least: usize, most: usize) -> Result<()> {
         true => format!("expected {least}"),
         false => format!("expected at least {least} but no more than {most}"),
     };
-    invalid(format!("invalid number of arguments for {}, {expected}, got {got}", call.name))
+    invalid(format!(
+        "invalid number of arguments for {}, {expected}, got {got}",
+        call.name
+    ))
 }
 
 fn expect_column(call: &Call) -> Result<()> {
     match call.args.first() {
         Some(Expr::Var(var)) if !var.is_time() => Ok(()),
-        Some(other) => invalid(format!("expected field argument in {}(), got {other}", call.name)),
+        Some(other) => invalid(format!(
+            "expected field argument in {}(), got {other}",
+            call.name
+        )),
         None => expect_arguments(call, 1, 1),
     }
 }
@@ -318,9 +344,10 @@ fn check_window(call: &Call, buckets: bool, census: &mut Census) -> Result<()> {
     }
     if !buckets {
         return match &call.args[0] {
-            Expr::Call(_) => {
-                invalid(format!("{} aggregate requires a GROUP BY interval", call.name))
-            }
+            Expr::Call(_) => invalid(format!(
+                "{} aggregate requires a GROUP BY interval",
+                call.name
+            )),
             _ => expect_column(call),
         };
     }
@@ -332,7 +359,10 @@ fn check_window(call: &Call, buckets: bool, census: &mut Census) -> Result<()> {
             census.distinct = distinct;
             Ok(())
         }
-        _ => invalid(format!("aggregate function required inside the call to {}", call.name)),
+        _ => invalid(format!(
+            "aggregate function required inside the call to {}",
+            call.name
+        )),
     }
 }
 
@@ -345,18 +375,25 @@ fn check_top(call: &Call) -> Result<()> {
         ));
     }
     expect_column(call)?;
-    let (last, tags) = (&call.args[call.args.len() - 1], &call.args[1..call.args.len() - 1]);
+    let (last, tags) = (
+        &call.args[call.args.len() - 1],
+        &call.args[1..call.args.len() - 1],
+    );
     match last {
         Expr::Integer(limit) if *limit > 0 => {}
         Expr::Integer(limit) => {
             return invalid(format!("limit ({limit}) for {name} must be greater than 0"));
         }
         other => {
-            return invalid(format!("expected integer as last argument for {name}, got {other}"));
+            return invalid(format!(
+                "expected integer as last argument for {name}, got {other}"
+            ));
         }
     }
     match tags.iter().find(|tag| !matches!(tag, Expr::Var(_))) {
-        Some(other) => invalid(format!("only fields or tags are allowed for {name}(), got {other}")),
+        Some(other) => invalid(format!(
+            "only fields or tags are allowed for {name}(), got {other}"
+        )),
         None => Ok(()),
     }
 }

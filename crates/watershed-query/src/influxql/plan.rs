@@ -69,15 +69,31 @@ impl Planned {
         let mut columns = BTreeMap::new();
         for (at, name) in self.groups.iter().enumerate() {
             let plan_name = group_column(at);
-            let column = RelationColumn { plan_name, value_type: ValueType::Tag, selected: false };
+            let column = RelationColumn {
+                plan_name,
+                value_type: ValueType::Tag,
+                selected: false,
+            };
             columns.insert(name.clone(), column);
         }
         for (at, field) in self.fields.iter().enumerate() {
             let plan_name = field_column(at);
             let value_type = field.value_type;
-            columns.insert(field.name.clone(), RelationColumn { plan_name, value_type, selected: true });
+            columns.insert(
+                field.name.clone(),
+                RelationColumn {
+                    plan_name,
+                    value_type,
+                    selected: true,
+                },
+            );
         }
-        Relation { name: self.name, plan: self.plan, columns, subquery: true }
+        Relation {
+            name: self.name,
+            plan: self.plan,
+            columns,
+            subquery: true,
+        }
     }
 }
 
@@ -119,7 +135,9 @@ impl Planner<'_> {
             plan = plan.filter(condition::filter(self.relation, condition)?)?;
         }
         let names = self.query.row_columns();
-        let carrying = names.into_iter().filter(|name| self.relation.carries_rows(name));
+        let carrying = names
+            .into_iter()
+            .filter(|name| self.relation.carries_rows(name));
         let present = carrying.map(|name| self.relation.value(name).expr.is_not_null());
         match present.reduce(PlanExpr::or) {
             Some(any) => Ok(plan.filter(any)?),
@@ -132,7 +150,11 @@ impl Planner<'_> {
         let groups = self.query.groups.iter().enumerate().map(|(at, name)| {
             let value = self.relation.value(name);
             // Grouping by what is no tag makes one group.
-            let value = if value.value_type == ValueType::Tag { value } else { Value::null() };
+            let value = if value.value_type == ValueType::Tag {
+                value
+            } else {
+                Value::null()
+            };
             Ok(value.stored_as(ValueType::Tag)?.alias(group_column(at)))
         });
         groups.collect()
@@ -140,12 +162,17 @@ impl Planner<'_> {
 
     /// The group columns where they have their names already.
     fn group_columns(&self) -> Vec<PlanExpr> {
-        (0..self.query.groups.len()).map(|at| column(&group_column(at))).collect()
+        (0..self.query.groups.len())
+            .map(|at| column(&group_column(at)))
+            .collect()
     }
 
     /// The tags that tell rows of one group and time apart, by name.
     fn ties(&self) -> Vec<Value> {
-        let apart = self.relation.tags().filter(|tag| !self.query.groups.iter().any(|g| g == tag));
+        let apart = self
+            .relation
+            .tags()
+            .filter(|tag| !self.query.groups.iter().any(|g| g == tag));
         apart.map(|tag| self.relation.value(tag)).collect()
     }
 
@@ -159,7 +186,11 @@ impl Planner<'_> {
     fn raw(&self) -> Result<Planned> {
         let mut inputs = Inputs::default();
         let limited = self.query.clauses.limit.is_some() || self.query.clauses.offset > 0;
-        let ties = if limited { inputs.add_all(self.ties()) } else { Vec::new() };
+        let ties = if limited {
+            inputs.add_all(self.ties())
+        } else {
+            Vec::new()
+        };
         let mut exprs = self.groups()?;
         exprs.push(column(TIME).alias(TIME));
         let (fields, planned) = self.fields(&mut Rows(self.relation))?;
@@ -176,7 +207,11 @@ impl Planner<'_> {
             let value = lower.field(&field.expr)?;
             let (value_type, name) = (value.value_type, field.name.clone());
             exprs.push(value.stored_as(value_type)?.alias(field_column(at)));
-            planned.push(PlannedField { name, value_type, source: source(field) });
+            planned.push(PlannedField {
+                name,
+                value_type,
+                source: source(field),
+            });
         }
         Ok((exprs, planned))
     }
@@ -202,10 +237,12 @@ impl<L: Lower> LowerFields for L {
 fn source(field: &QueryField) -> Option<String> {
     match &field.expr {
         Expr::Var(var) => Some(var.name.clone()),
-        Expr::Call(call) if matches!(call.name.as_str(), "top" | "bottom") => match call.args.first() {
-            Some(Expr::Var(var)) => Some(var.name.clone()),
-            _ => None,
-        },
+        Expr::Call(call) if matches!(call.name.as_str(), "top" | "bottom") => {
+            match call.args.first() {
+                Some(Expr::Var(var)) => Some(var.name.clone()),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -227,15 +264,22 @@ impl Inputs {
 
     /// The column that holds the value of the expression.
     fn add(&mut self, expr: PlanExpr) -> PlanExpr {
-        let at = self.0.iter().position(|known| *known == expr).unwrap_or_else(|| {
-            self.0.push(expr);
-            self.0.len() - 1
-        });
+        let at = self
+            .0
+            .iter()
+            .position(|known| *known == expr)
+            .unwrap_or_else(|| {
+                self.0.push(expr);
+                self.0.len() - 1
+            });
         column(&Self::name(at))
     }
 
     fn add_all(&mut self, values: Vec<Value>) -> Vec<PlanExpr> {
-        values.into_iter().map(|value| self.add(value.expr)).collect()
+        values
+            .into_iter()
+            .map(|value| self.add(value.expr))
+            .collect()
     }
 
     fn into_exprs(self) -> Vec<PlanExpr> {

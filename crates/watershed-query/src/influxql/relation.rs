@@ -3,9 +3,9 @@
 use super::error::Result;
 use super::types::{Value, ValueType};
 use datafusion::common::Column as PlanColumn;
+use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::common::TableReference;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use watershed_model::{TIME_COLUMN, TableSchema};
@@ -47,7 +47,9 @@ impl Relation {
     /// A table of the database.
     pub(super) fn table(session: &Session, table: &TableSchema) -> Result<Option<Self>> {
         let name = table.name().as_str();
-        let Some(provider) = session.table(name) else { return Ok(None) };
+        let Some(provider) = session.table(name) else {
+            return Ok(None);
+        };
         let source = provider_as_source(provider);
         let reference = TableReference::bare(Arc::from(name));
         let plan = LogicalPlanBuilder::scan(reference, source, None)?.build()?;
@@ -55,10 +57,22 @@ impl Relation {
             let value_type = ValueType::of_column(column.column_type)?;
             let name = column.name.as_str().to_owned();
             let plan_name = name.clone();
-            Some((name, RelationColumn { plan_name, value_type, selected: true }))
+            Some((
+                name,
+                RelationColumn {
+                    plan_name,
+                    value_type,
+                    selected: true,
+                },
+            ))
         });
         let columns = columns.collect();
-        Ok(Some(Self { name: name.to_owned(), plan, columns, subquery: false }))
+        Ok(Some(Self {
+            name: name.to_owned(),
+            plan,
+            columns,
+            subquery: false,
+        }))
     }
 
     /// The value of a column in a row; the null value when there is no such column.
@@ -80,7 +94,10 @@ impl Relation {
 
     /// The names of the tags.
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
-        let tags = self.columns.iter().filter(|(_, c)| c.value_type == ValueType::Tag);
+        let tags = self
+            .columns
+            .iter()
+            .filter(|(_, c)| c.value_type == ValueType::Tag);
         tags.map(|(name, _)| name.as_str())
     }
 }
@@ -107,10 +124,16 @@ fn union(first: Relation, second: Relation) -> Result<Relation> {
             Some(before) => RelationColumn {
                 plan_name: before.plan_name.clone(),
                 // A column that is a tag here and a field there is read as the field.
-                value_type: before.value_type.merge(found.value_type).unwrap_or(found.value_type),
+                value_type: before
+                    .value_type
+                    .merge(found.value_type)
+                    .unwrap_or(found.value_type),
                 selected: before.selected || found.selected,
             },
-            None => RelationColumn { plan_name, ..found.clone() },
+            None => RelationColumn {
+                plan_name,
+                ..found.clone()
+            },
         };
         columns.insert(name.clone(), merged);
     }
@@ -120,11 +143,20 @@ fn union(first: Relation, second: Relation) -> Result<Relation> {
             let stored = relation.value(name).stored_as(merged.value_type)?;
             exprs.push(stored.alias(&merged.plan_name));
         }
-        Ok(LogicalPlanBuilder::from(relation.plan.clone()).project(exprs)?.build()?)
+        Ok(LogicalPlanBuilder::from(relation.plan.clone())
+            .project(exprs)?
+            .build()?)
     };
-    let plan = LogicalPlanBuilder::from(aligned(&first)?).union(aligned(&second)?)?.build()?;
+    let plan = LogicalPlanBuilder::from(aligned(&first)?)
+        .union(aligned(&second)?)?
+        .build()?;
     let subquery = first.subquery || second.subquery;
-    Ok(Relation { name: first.name, plan, columns, subquery })
+    Ok(Relation {
+        name: first.name,
+        plan,
+        columns,
+        subquery,
+    })
 }
 
 // The plans rely on it: a table's own time column is what a subquery calls it too.

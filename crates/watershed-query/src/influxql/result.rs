@@ -42,7 +42,10 @@ struct Merged {
 
 impl Merged {
     fn of(parts: &[Planned]) -> Result<Self> {
-        let mut fields = parts.first().map(|part| part.fields.clone()).unwrap_or_default();
+        let mut fields = parts
+            .first()
+            .map(|part| part.fields.clone())
+            .unwrap_or_default();
         for part in &parts[1..] {
             for (known, field) in fields.iter_mut().zip(&part.fields) {
                 let Some(merged) = known.value_type.merge(field.value_type) else {
@@ -69,7 +72,11 @@ pub(super) fn statement(parts: Vec<Planned>, query: &Query) -> Result<Statement>
     let ranked = parts.iter().all(|part| part.ranked);
     let plan = sorted(union(parts, &merged)?, &merged, query, several, ranked)?;
     let mut exprs = vec![column(MEASUREMENT), zoned(query)];
-    exprs.extend(hidden_groups(&merged, query).into_iter().map(|at| column(&group_column(at))));
+    exprs.extend(
+        hidden_groups(&merged, query)
+            .into_iter()
+            .map(|at| column(&group_column(at))),
+    );
     exprs.extend((0..merged.fields.len()).map(|at| column(&field_column(at))));
     let plan = plan.project(exprs)?.build()?;
     Ok(Statement { plan, schema })
@@ -78,7 +85,12 @@ pub(super) fn statement(parts: Vec<Planned>, query: &Query) -> Result<Statement>
 /// A result without rows, of which not even the columns are known.
 fn nothing() -> Result<Statement> {
     let schema = Arc::new(Schema::new(vec![measurement_field()]));
-    let schema = Arc::new(schema.as_ref().clone().with_metadata(group_metadata("{}".to_owned())));
+    let schema = Arc::new(
+        schema
+            .as_ref()
+            .clone()
+            .with_metadata(group_metadata("{}".to_owned())),
+    );
     let plan = LogicalPlan::EmptyRelation(EmptyRelation {
         produce_one_row: false,
         schema: Arc::new(DFSchema::try_from(schema.as_ref().clone())?),
@@ -133,7 +145,11 @@ fn sorted(
     }
     order.extend((0..query.groups.len()).map(|at| column(&group_column(at)).sort(true, false)));
     order.push(column(TIME).sort(!query.clauses.descending, true));
-    let tags = merged.fields.iter().enumerate().filter(|(_, f)| f.value_type == ValueType::Tag);
+    let tags = merged
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(_, f)| f.value_type == ValueType::Tag);
     order.extend(tags.map(|(at, _)| column(&field_column(at)).sort(true, false)));
     if ranked {
         order.push(column(RANK).sort(true, false));
@@ -161,7 +177,10 @@ fn selected_at(merged: &Merged, tag: &str) -> Option<usize> {
 /// The groups that have a column of their own in the result.
 fn hidden_groups(merged: &Merged, query: &Query) -> Vec<usize> {
     let groups = query.groups.iter().enumerate();
-    groups.filter(|(_, tag)| selected_at(merged, tag).is_none()).map(|(at, _)| at).collect()
+    groups
+        .filter(|(_, tag)| selected_at(merged, tag).is_none())
+        .map(|(at, _)| at)
+        .collect()
 }
 
 fn measurement_field() -> Field {
@@ -191,19 +210,28 @@ fn schema(parts: &[Planned], merged: &Merged, query: &Query) -> SchemaRef {
     }
     let first = fields.len();
     for field in &merged.fields {
-        let column_type = field.source.as_ref().and_then(|_| field.value_type.metadata());
+        let column_type = field
+            .source
+            .as_ref()
+            .and_then(|_| field.value_type.metadata());
         // A column beside a selector is not straight from the table any more, neither is `last(v)`.
         let column_type = column_type.filter(|_| shows_rows(query.class));
         let column = Field::new(&field.name, field.value_type.data_type(), true);
         fields.push(with_type(column, column_type));
     }
-    let keys = query.groups.iter().map(|tag| match selected_at(merged, tag) {
-        Some(at) => group_key(tag, first + at, true),
-        None => {
-            let at = hidden.iter().position(|at| query.groups[*at] == *tag).unwrap_or(0);
-            group_key(tag, 2 + at, false)
-        }
-    });
+    let keys = query
+        .groups
+        .iter()
+        .map(|tag| match selected_at(merged, tag) {
+            Some(at) => group_key(tag, first + at, true),
+            None => {
+                let at = hidden
+                    .iter()
+                    .position(|at| query.groups[*at] == *tag)
+                    .unwrap_or(0);
+                group_key(tag, 2 + at, false)
+            }
+        });
     let keys: Vec<serde_json::Value> = keys.collect();
     let keys = match keys.is_empty() {
         true => serde_json::json!({}),

@@ -7,9 +7,7 @@ use arrow::array::{
     TimestampNanosecondArray,
 };
 use arrow::compute::take;
-use arrow::datatypes::{
-    DataType, Float64Type, Int64Type, TimestampNanosecondType, UInt64Type,
-};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType, UInt64Type};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, internal_err, plan_err};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
@@ -33,7 +31,10 @@ fn array(args: &ScalarFunctionArgs, at: usize) -> Result<ArrayRef> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Buckets {
     /// `nanos` long, one of them beginning at `offset`.
-    Fixed { nanos: i64, offset: i64 },
+    Fixed {
+        nanos: i64,
+        offset: i64,
+    },
     WallClock(WallClock),
 }
 
@@ -145,7 +146,11 @@ struct ArithmeticFunction {
 impl ArithmeticFunction {
     fn call(operation: Arithmetic, left: Expr, right: Expr) -> Expr {
         let signature = Signature::any(2, Volatility::Immutable);
-        ScalarUDF::from(Self { operation, signature }).call(vec![left, right])
+        ScalarUDF::from(Self {
+            operation,
+            signature,
+        })
+        .call(vec![left, right])
     }
 }
 
@@ -170,21 +175,24 @@ impl ScalarUDFImpl for ArithmeticFunction {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let (left, right) = (array(&args, 0)?, array(&args, 1)?);
-        let result: ArrayRef = match (self.operation, left.data_type()) {
-            (Arithmetic::Divide, DataType::Float64) => {
-                binary::<Float64Type>(&left, &right, |a, b| if b == 0.0 { 0.0 } else { a / b })?
-            }
-            (Arithmetic::Modulo, DataType::Float64) => {
-                binary::<Float64Type>(&left, &right, |a, b| if b == 0.0 { 0.0 } else { a % b })?
-            }
-            (Arithmetic::Modulo, DataType::Int64) => {
-                binary::<Int64Type>(&left, &right, |a, b| if b == 0 { 0 } else { a.wrapping_rem(b) })?
-            }
-            (Arithmetic::Modulo, DataType::UInt64) => {
-                binary::<UInt64Type>(&left, &right, |a, b| if b == 0 { 0 } else { a % b })?
-            }
-            (_, other) => return internal_err!("{} of {other}", self.name()),
-        };
+        let result: ArrayRef =
+            match (self.operation, left.data_type()) {
+                (Arithmetic::Divide, DataType::Float64) => {
+                    binary::<Float64Type>(&left, &right, |a, b| if b == 0.0 { 0.0 } else { a / b })?
+                }
+                (Arithmetic::Modulo, DataType::Float64) => {
+                    binary::<Float64Type>(&left, &right, |a, b| if b == 0.0 { 0.0 } else { a % b })?
+                }
+                (Arithmetic::Modulo, DataType::Int64) => binary::<Int64Type>(
+                    &left,
+                    &right,
+                    |a, b| if b == 0 { 0 } else { a.wrapping_rem(b) },
+                )?,
+                (Arithmetic::Modulo, DataType::UInt64) => {
+                    binary::<UInt64Type>(&left, &right, |a, b| if b == 0 { 0 } else { a % b })?
+                }
+                (_, other) => return internal_err!("{} of {other}", self.name()),
+            };
         Ok(ColumnarValue::Array(result))
     }
 }
@@ -203,7 +211,12 @@ fn binary<T: ArrowPrimitiveType>(
 /// are.
 pub(super) fn matches(text: Expr, regex: Regex, null_is_empty: bool) -> Expr {
     let signature = Signature::any(1, Volatility::Immutable);
-    ScalarUDF::from(MatchFunction { regex, null_is_empty, signature }).call(vec![text])
+    ScalarUDF::from(MatchFunction {
+        regex,
+        null_is_empty,
+        signature,
+    })
+    .call(vec![text])
 }
 
 #[derive(Debug, Clone)]
@@ -220,7 +233,9 @@ impl MatchFunction {
 
     fn matches<'a>(&self, texts: impl Iterator<Item = Option<&'a str>>) -> BooleanArray {
         let of_null = self.null_is_empty.then(|| self.regex.is_match(""));
-        texts.map(|text| text.map_or(of_null, |text| Some(self.regex.is_match(text)))).collect()
+        texts
+            .map(|text| text.map_or(of_null, |text| Some(self.regex.is_match(text))))
+            .collect()
     }
 
     /// Looks at each distinct value once.
@@ -233,7 +248,10 @@ impl MatchFunction {
             return Ok(of_keys.clone());
         }
         let of_null = self.regex.is_match("");
-        Ok(of_keys.iter().map(|matched| Some(matched.unwrap_or(of_null))).collect())
+        Ok(of_keys
+            .iter()
+            .map(|matched| Some(matched.unwrap_or(of_null)))
+            .collect())
     }
 }
 
@@ -278,7 +296,11 @@ impl ScalarUDFImpl for MatchFunction {
 /// The same instant as the wall clock of a zone shows it: the type gets the zone, the value stays.
 pub(super) fn in_zone(time: Expr, zone: &str) -> Expr {
     let signature = Signature::any(1, Volatility::Immutable);
-    ScalarUDF::from(ZoneFunction { zone: Arc::from(zone), signature }).call(vec![time])
+    ScalarUDF::from(ZoneFunction {
+        zone: Arc::from(zone),
+        signature,
+    })
+    .call(vec![time])
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -305,7 +327,9 @@ impl ScalarUDFImpl for ZoneFunction {
         match args.args.first() {
             Some(ColumnarValue::Scalar(ScalarValue::TimestampNanosecond(nanos, _))) => {
                 let zone = Some(Arc::clone(&self.zone));
-                Ok(ColumnarValue::Scalar(ScalarValue::TimestampNanosecond(*nanos, zone)))
+                Ok(ColumnarValue::Scalar(ScalarValue::TimestampNanosecond(
+                    *nanos, zone,
+                )))
             }
             _ => {
                 let times = array(&args, 0)?;
@@ -317,7 +341,9 @@ impl ScalarUDFImpl for ZoneFunction {
     }
 
     fn output_ordering(&self, inputs: &[ExprProperties]) -> Result<SortProperties> {
-        Ok(inputs.first().map_or(SortProperties::Unordered, |time| time.sort_properties))
+        Ok(inputs
+            .first()
+            .map_or(SortProperties::Unordered, |time| time.sort_properties))
     }
 }
 

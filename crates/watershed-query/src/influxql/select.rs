@@ -52,7 +52,10 @@ impl Clauses {
         if select.series_limit.is_some() || select.series_offset.is_some() {
             return not_implemented("SLIMIT or SOFFSET");
         }
-        let context = TimeContext { now, zone: select.time_zone };
+        let context = TimeContext {
+            now,
+            zone: select.time_zone,
+        };
         let (bounds, condition) = match &select.condition {
             Some(condition) => time_range::split(condition, context)?,
             None => (Bounds::default(), None),
@@ -86,7 +89,11 @@ impl Clauses {
     pub(super) fn scope(&self, outer: &Scope) -> Scope {
         let groups: BTreeSet<&String> = self.group_names.iter().chain(&outer.groups).collect();
         let groups = groups.into_iter().cloned().collect();
-        Scope { bounds: self.scan, groups, nested: true }
+        Scope {
+            bounds: self.scan,
+            groups,
+            nested: true,
+        }
     }
 }
 
@@ -97,9 +104,15 @@ fn looks_back(expr: &Expr) -> bool {
 /// The range with one more bucket before its first instant in output order.
 fn extended(bounds: Bounds, nanos: i64, descending: bool) -> Bounds {
     if descending {
-        return Bounds { upper: bounds.upper.map(|upper| upper.saturating_add(nanos)), ..bounds };
+        return Bounds {
+            upper: bounds.upper.map(|upper| upper.saturating_add(nanos)),
+            ..bounds
+        };
     }
-    Bounds { lower: bounds.lower.map(|lower| lower.saturating_sub(nanos)), ..bounds }
+    Bounds {
+        lower: bounds.lower.map(|lower| lower.saturating_sub(nanos)),
+        ..bounds
+    }
 }
 
 fn count(clause: Option<u64>, name: &str) -> Result<Option<usize>> {
@@ -113,7 +126,9 @@ fn count(clause: Option<u64>, name: &str) -> Result<Option<usize>> {
 /// What stands in empty buckets. Subqueries leave them out unless they say otherwise.
 fn fill(select: &Select, nested: bool) -> Result<Fill> {
     let has_function = select.fields.iter().any(|field| {
-        field.expr.any(&mut |e| matches!(e, Expr::Call(call) if functions::kind(&call.name).is_some()))
+        field
+            .expr
+            .any(&mut |e| matches!(e, Expr::Call(call) if functions::kind(&call.name).is_some()))
     });
     match select.fill {
         Some(Fill::None) if !has_function => {
@@ -142,8 +157,15 @@ fn buckets(dimensions: &[Dimension], context: TimeContext) -> Result<Option<Buck
         None => 0,
     };
     Ok(Some(match context.zone {
-        Some(zone) => Buckets::WallClock(WallClock { zone, nanos: time.interval, origin: offset }),
-        None => Buckets::Fixed { nanos: time.interval, offset },
+        Some(zone) => Buckets::WallClock(WallClock {
+            zone,
+            nanos: time.interval,
+            origin: offset,
+        }),
+        None => Buckets::Fixed {
+            nanos: time.interval,
+            offset,
+        },
     }))
 }
 
@@ -201,7 +223,10 @@ impl Query {
         let fields: Vec<QueryField> = fields
             .into_iter()
             .zip(names)
-            .map(|(field, name)| QueryField { name, expr: field.expr })
+            .map(|(field, name)| QueryField {
+                name,
+                expr: field.expr,
+            })
             .collect();
         check_variables(&fields)?;
         let exprs: Vec<&Expr> = fields.iter().map(|field| &field.expr).collect();
@@ -209,7 +234,13 @@ impl Query {
             true => Class::Raw,
             false => functions::classify(&exprs, clauses.buckets.is_some())?,
         };
-        Ok(Self { clauses, class, fields, time_name, groups })
+        Ok(Self {
+            clauses,
+            class,
+            fields,
+            time_name,
+            groups,
+        })
     }
 
     /// The columns by whose values a row of a relation is a row: those inside of functions, or all of
@@ -224,7 +255,11 @@ impl Query {
                         && let Some(kind) = functions::kind(&call.name)
                     {
                         // The tags of top and bottom don't make a row.
-                        let args = if kind == Kind::TopBottom { &call.args[..1] } else { &call.args };
+                        let args = if kind == Kind::TopBottom {
+                            &call.args[..1]
+                        } else {
+                            &call.args
+                        };
                         args.iter().for_each(|arg| add_columns(arg, &mut names));
                     }
                 }),
@@ -236,7 +271,9 @@ impl Query {
     /// Every column the fields name.
     pub(super) fn columns(&self) -> BTreeSet<&str> {
         let mut names = BTreeSet::new();
-        self.fields.iter().for_each(|field| add_columns(&field.expr, &mut names));
+        self.fields
+            .iter()
+            .for_each(|field| add_columns(&field.expr, &mut names));
         names
     }
 }
@@ -251,7 +288,9 @@ fn add_columns<'a>(expr: &'a Expr, names: &mut BTreeSet<&'a str>) {
 
 fn check_variables(fields: &[QueryField]) -> Result<()> {
     let has_variable = |field: &QueryField| {
-        field.expr.any(&mut |expr| matches!(expr, Expr::Var(_) | Expr::Call(_)))
+        field
+            .expr
+            .any(&mut |expr| matches!(expr, Expr::Var(_) | Expr::Call(_)))
     };
     match fields.iter().all(has_variable) {
         true => Ok(()),
@@ -280,7 +319,10 @@ impl Columns {
     }
 
     fn tags(&self) -> impl Iterator<Item = &String> {
-        self.0.iter().filter(|(_, t)| **t == ValueType::Tag).map(|(name, _)| name)
+        self.0
+            .iter()
+            .filter(|(_, t)| **t == ValueType::Tag)
+            .map(|(name, _)| name)
     }
 }
 
@@ -291,7 +333,13 @@ fn groups(
     columns: &Columns,
 ) -> Result<Vec<String>> {
     let mut groups: BTreeSet<String> = clauses.group_names.iter().cloned().collect();
-    groups.extend(outer.groups.iter().filter(|name| columns.is_tag(name)).cloned());
+    groups.extend(
+        outer
+            .groups
+            .iter()
+            .filter(|name| columns.is_tag(name))
+            .cloned(),
+    );
     for dimension in &select.group_by {
         match dimension {
             Dimension::Wildcard(None | Some(WildcardKind::Tag)) => {
@@ -309,7 +357,10 @@ fn groups(
 
 /// Appends what a field of the `SELECT` list stands for.
 fn expand(field: &Field, select: &Select, columns: &Columns, into: &mut Vec<Field>) -> Result<()> {
-    let bare = |name: &str| Field { expr: Expr::var(name), alias: field.alias.clone() };
+    let bare = |name: &str| Field {
+        expr: Expr::var(name),
+        alias: field.alias.clone(),
+    };
     match &field.expr {
         Expr::Wildcard(kind) => {
             let grouped = grouped_tags(select);
@@ -327,19 +378,35 @@ fn expand(field: &Field, select: &Select, columns: &Columns, into: &mut Vec<Fiel
         }
         Expr::Regex(regex) => {
             let regex = compile(regex)?;
-            into.extend(columns.0.keys().filter(|name| regex.is_match(name)).map(|n| bare(n)));
+            into.extend(
+                columns
+                    .0
+                    .keys()
+                    .filter(|name| regex.is_match(name))
+                    .map(|n| bare(n)),
+            );
         }
         Expr::Call(call) if matches!(call.name.as_str(), "top" | "bottom") => {
             into.push(field.clone());
             // The tags that divide the rows become columns behind the value.
-            let tags = call.args.iter().skip(1).filter(|arg| matches!(arg, Expr::Var(_)));
-            into.extend(tags.map(|tag| Field { expr: tag.clone(), alias: None }));
+            let tags = call
+                .args
+                .iter()
+                .skip(1)
+                .filter(|arg| matches!(arg, Expr::Var(_)));
+            into.extend(tags.map(|tag| Field {
+                expr: tag.clone(),
+                alias: None,
+            }));
         }
         Expr::Call(call) if holds_wildcard(&field.expr) => {
             for name in expand_call(call, columns)? {
                 let prefix = field.alias.as_deref().unwrap_or(&call.name);
                 let alias = Some(format!("{prefix}_{name}"));
-                into.push(Field { expr: with_column(&field.expr, &name), alias });
+                into.push(Field {
+                    expr: with_column(&field.expr, &name),
+                    alias,
+                });
             }
         }
         expr if holds_wildcard(expr) => {
@@ -383,8 +450,14 @@ fn grouped_tags(select: &Select) -> Grouped {
 fn expand_call(call: &Call, columns: &Columns) -> Result<Vec<String>> {
     let name = call.name.as_str();
     let fitting = |test: &dyn Fn(&str) -> bool| {
-        let fields = columns.0.iter().filter(|(_, value_type)| functions::takes(name, **value_type));
-        fields.map(|(column, _)| column.clone()).filter(|column| test(column)).collect()
+        let fields = columns
+            .0
+            .iter()
+            .filter(|(_, value_type)| functions::takes(name, **value_type));
+        fields
+            .map(|(column, _)| column.clone())
+            .filter(|column| test(column))
+            .collect()
     };
     match call.args.first() {
         Some(Expr::Wildcard(Some(WildcardKind::Tag))) => {
@@ -408,10 +481,15 @@ fn expand_regex(
 fn with_column(expr: &Expr, name: &str) -> Expr {
     fn replace(expr: &mut Expr, name: &str) {
         if matches!(expr, Expr::Wildcard(_) | Expr::Regex(_)) {
-            *expr = Expr::Var(VarRef { name: name.to_owned(), cast: None });
+            *expr = Expr::Var(VarRef {
+                name: name.to_owned(),
+                cast: None,
+            });
             return;
         }
-        expr.children_mut().into_iter().for_each(|child| replace(child, name));
+        expr.children_mut()
+            .into_iter()
+            .for_each(|child| replace(child, name));
     }
     let mut expr = expr.clone();
     replace(&mut expr, name);

@@ -31,7 +31,10 @@ impl Planner<'_> {
     pub(super) fn show_measurements(&self, show: &ShowMeasurements) -> Result<Statement> {
         match &show.on {
             None => {}
-            Some(MeasurementsOn::Database { name, retention_policy }) => {
+            Some(MeasurementsOn::Database {
+                name,
+                retention_policy,
+            }) => {
                 self.check_database(Some(name), retention_policy.as_deref())?;
             }
             Some(_) => return invalid("can only perform queries on a single database"),
@@ -48,15 +51,24 @@ impl Planner<'_> {
         let mut parts = Vec::new();
         for table in &tables {
             let name = table.name().as_str();
-            let exprs =
-                vec![lit("measurements").alias(MEASUREMENT), lit(name.to_owned()).alias("name")];
-            let Some((_, matching)) = self.matching(table, Some(condition))? else { continue };
+            let exprs = vec![
+                lit("measurements").alias(MEASUREMENT),
+                lit(name.to_owned()).alias("name"),
+            ];
+            let Some((_, matching)) = self.matching(table, Some(condition))? else {
+                continue;
+            };
             parts.push(matching.limit(0, Some(1))?.project(exprs)?.build()?);
         }
         let order = vec![column("name").sort(true, false)];
-        let Some(plan) = union(parts)? else { return self.nothing("measurements", &["name"]) };
+        let Some(plan) = union(parts)? else {
+            return self.nothing("measurements", &["name"]);
+        };
         let plan = plan.sort(order)?.limit(skip, fetch)?.build()?;
-        Ok(Statement { plan, schema: text_schema(&["name"]) })
+        Ok(Statement {
+            plan,
+            schema: text_schema(&["name"]),
+        })
     }
 
     /// `SHOW FIELD KEYS`.
@@ -67,14 +79,20 @@ impl Planner<'_> {
         for table in self.tables(&show.from)? {
             let fields = table.fields().skip(skip).take(fetch.unwrap_or(usize::MAX));
             for field in fields {
-                let Some(value_type) = ValueType::of_column(field.column_type) else { continue };
+                let Some(value_type) = ValueType::of_column(field.column_type) else {
+                    continue;
+                };
                 lists[0].push(table.name().to_string());
                 lists[1].push(field.name.to_string());
                 lists[2].push(value_type.to_string());
             }
         }
         let [tables, keys, types] = lists.map(texts);
-        batch(vec![(MEASUREMENT, tables), ("fieldKey", keys), ("fieldType", types)])
+        batch(vec![
+            (MEASUREMENT, tables),
+            ("fieldKey", keys),
+            ("fieldType", types),
+        ])
     }
 
     /// `SHOW TAG KEYS`.
@@ -97,14 +115,22 @@ impl Planner<'_> {
         for table in &tables {
             let mut keys = Vec::new();
             for tag in table.tags() {
-                let Some((_, matching)) = self.matching(table, Some(condition))? else { continue };
+                let Some((_, matching)) = self.matching(table, Some(condition))? else {
+                    continue;
+                };
                 let name = tag.name.as_str();
-                let plan = matching.filter(column(name).is_not_null())?.limit(0, Some(1))?;
+                let plan = matching
+                    .filter(column(name).is_not_null())?
+                    .limit(0, Some(1))?;
                 let exprs = [named(table), lit(name.to_owned()).alias("tagKey")];
                 keys.push(plan.project(exprs)?.build()?);
             }
             let Some(keys) = union(keys)? else { continue };
-            parts.push(keys.sort(vec![column("tagKey").sort(true, false)])?.limit(skip, fetch)?.build()?);
+            parts.push(
+                keys.sort(vec![column("tagKey").sort(true, false)])?
+                    .limit(skip, fetch)?
+                    .build()?,
+            );
         }
         self.ordered(parts, &["tagKey"])
     }
@@ -120,7 +146,9 @@ impl Planner<'_> {
                     continue;
                 }
                 let matching = self.matching(&table, show.condition.as_ref())?;
-                let Some((_, matching)) = matching else { continue };
+                let Some((_, matching)) = matching else {
+                    continue;
+                };
                 let name = tag.name.as_str();
                 let value = cast(column(name), DataType::Utf8).alias("value");
                 let plan = matching
@@ -130,14 +158,20 @@ impl Planner<'_> {
                     .sort(vec![column("value").sort(true, false)])?
                     .limit(skip, fetch)?;
                 let key = lit(name.to_owned()).alias("key");
-                parts.push(plan.project(vec![named(&table), key, column("value")])?.build()?);
+                parts.push(
+                    plan.project(vec![named(&table), key, column("value")])?
+                        .build()?,
+                );
             }
         }
         self.ordered(parts, &["key", "value"])
     }
 
     /// `SHOW RETENTION POLICIES`: one that stands for the database itself.
-    pub(super) fn show_retention_policies(&self, show: &ShowRetentionPolicies) -> Result<Statement> {
+    pub(super) fn show_retention_policies(
+        &self,
+        show: &ShowRetentionPolicies,
+    ) -> Result<Statement> {
         self.check_database(show.on.as_deref(), None)?;
         let retention = self.session.database().retention_nanos.unwrap_or(0);
         let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
@@ -148,7 +182,10 @@ impl Planner<'_> {
                 ("duration", text(&format_go_duration(retention))),
                 ("shardGroupDuration", text("168h0m0s")),
                 ("replicaN", Arc::new(Int64Array::from(vec![1])) as ArrayRef),
-                ("default", Arc::new(BooleanArray::from(vec![true])) as ArrayRef),
+                (
+                    "default",
+                    Arc::new(BooleanArray::from(vec![true])) as ArrayRef,
+                ),
             ],
         )
     }
@@ -185,8 +222,13 @@ impl Planner<'_> {
         table: &TableSchema,
         condition: Option<&Expr>,
     ) -> Result<Option<(Bounds, LogicalPlanBuilder)>> {
-        let Some(relation) = Relation::table(self.session, table)? else { return Ok(None) };
-        let context = TimeContext { now: self.now, zone: None };
+        let Some(relation) = Relation::table(self.session, table)? else {
+            return Ok(None);
+        };
+        let context = TimeContext {
+            now: self.now,
+            zone: None,
+        };
         let (mut bounds, rest) = match condition {
             Some(condition) => time_range::split(condition, context)?,
             None => (Bounds::default(), None),
@@ -209,21 +251,35 @@ impl Planner<'_> {
 
     /// The parts together, by table and then the given columns.
     fn ordered(&self, parts: Vec<LogicalPlan>, columns: &[&str]) -> Result<Statement> {
-        let Some(plan) = union(parts)? else { return self.nothing("", columns) };
+        let Some(plan) = union(parts)? else {
+            return self.nothing("", columns);
+        };
         let by = std::iter::once(&MEASUREMENT).chain(columns);
         let order: Vec<_> = by.map(|name| column(name).sort(true, false)).collect();
-        Ok(Statement { plan: plan.sort(order)?.build()?, schema: text_schema(columns) })
+        Ok(Statement {
+            plan: plan.sort(order)?.build()?,
+            schema: text_schema(columns),
+        })
     }
 
     /// A result without rows.
     fn nothing(&self, name: &str, columns: &[&str]) -> Result<Statement> {
         let empty = || Arc::new(StringArray::from(Vec::<String>::new())) as ArrayRef;
-        rows(name, columns.iter().map(|column| (*column, empty())).collect())
+        rows(
+            name,
+            columns.iter().map(|column| (*column, empty())).collect(),
+        )
     }
 
     /// Whether a prefix or `ON` names the database the statement runs on.
-    pub(super) fn check_database(&self, database: Option<&str>, policy: Option<&str>) -> Result<()> {
-        let Some(database) = database else { return Ok(()) };
+    pub(super) fn check_database(
+        &self,
+        database: Option<&str>,
+        policy: Option<&str>,
+    ) -> Result<()> {
+        let Some(database) = database else {
+            return Ok(());
+        };
         let named = DatabaseName::from_v1(database, policy)
             .map_err(|error| Error::Invalid(error.to_string()))?;
         if named == self.session.database().name {
@@ -286,14 +342,18 @@ fn text_schema(columns: &[&str]) -> SchemaRef {
 fn rows(series: &str, columns: Vec<(&str, ArrayRef)>) -> Result<Statement> {
     let rows = columns.first().map_or(0, |(_, array)| array.len());
     let names: ArrayRef = Arc::new(StringArray::from(vec![series; rows]));
-    batch(std::iter::once((MEASUREMENT, names)).chain(columns).collect())
+    batch(
+        std::iter::once((MEASUREMENT, names))
+            .chain(columns)
+            .collect(),
+    )
 }
 
 /// Rows that are there already.
 fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<Statement> {
-    let fields = columns.iter().map(|(name, array)| {
-        Field::new(*name, array.data_type().clone(), *name != MEASUREMENT)
-    });
+    let fields = columns
+        .iter()
+        .map(|(name, array)| Field::new(*name, array.data_type().clone(), *name != MEASUREMENT));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let arrays = columns.into_iter().map(|(_, array)| array).collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)

@@ -73,12 +73,32 @@ fn is_time(expr: &Expr) -> bool {
 fn bound(op: BinaryOp, expr: &Expr, context: TimeContext) -> Result<Bounds> {
     let at = instant(expr, context)?;
     Ok(match op {
-        BinaryOp::Eq => Bounds { lower: Some(at), upper: Some(at) },
-        BinaryOp::Gt => Bounds { lower: Some(at.saturating_add(1)), upper: None },
-        BinaryOp::GtEq => Bounds { lower: Some(at), upper: None },
-        BinaryOp::Lt => Bounds { lower: None, upper: Some(at.saturating_sub(1)) },
-        BinaryOp::LtEq => Bounds { lower: None, upper: Some(at) },
-        other => return invalid(format!("invalid time comparison operator: {}", other.as_str())),
+        BinaryOp::Eq => Bounds {
+            lower: Some(at),
+            upper: Some(at),
+        },
+        BinaryOp::Gt => Bounds {
+            lower: Some(at.saturating_add(1)),
+            upper: None,
+        },
+        BinaryOp::GtEq => Bounds {
+            lower: Some(at),
+            upper: None,
+        },
+        BinaryOp::Lt => Bounds {
+            lower: None,
+            upper: Some(at.saturating_sub(1)),
+        },
+        BinaryOp::LtEq => Bounds {
+            lower: None,
+            upper: Some(at),
+        },
+        other => {
+            return invalid(format!(
+                "invalid time comparison operator: {}",
+                other.as_str()
+            ));
+        }
     })
 }
 
@@ -115,7 +135,9 @@ fn evaluate(expr: &Expr, whole: &Expr, context: TimeContext) -> Result<Nanos> {
         Expr::String(text) => Nanos::Integer(
             parse_timestamp(text, context.zone).map_err(|e| Error::Invalid(e.to_string()))?,
         ),
-        Expr::Call(call) if call.name == "now" && call.args.is_empty() => Nanos::Integer(context.now),
+        Expr::Call(call) if call.name == "now" && call.args.is_empty() => {
+            Nanos::Integer(context.now)
+        }
         Expr::Binary(binary) if binary.op.is_arithmetic() => {
             let left = evaluate(&binary.left, whole, context)?;
             let right = evaluate(&binary.right, whole, context)?;

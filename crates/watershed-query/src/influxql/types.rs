@@ -156,7 +156,10 @@ impl Value {
 
     /// The value as a column of a result of that type, which must be one the value can have by
     /// [`ValueType::merge`]. Text and booleans have no form as a number: there the column is null.
-    pub(super) fn stored_as(self, wanted: ValueType) -> Result<Expr, datafusion::error::DataFusionError> {
+    pub(super) fn stored_as(
+        self,
+        wanted: ValueType,
+    ) -> Result<Expr, datafusion::error::DataFusionError> {
         let data_type = wanted.data_type();
         let fits = self.value_type == wanted || (self.value_type.is_number() && wanted.is_number());
         if !fits {

@@ -21,15 +21,26 @@ use std::sync::Arc;
 /// A window function with its constants. Its first argument is the value, its second the time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum WindowFunction {
-    Difference { non_negative: bool },
+    Difference {
+        non_negative: bool,
+    },
     /// The change in `unit` nanoseconds.
-    Derivative { unit: i64, non_negative: bool },
+    Derivative {
+        unit: i64,
+        non_negative: bool,
+    },
     /// The distance in time to the point before, in `unit` nanoseconds.
-    Elapsed { unit: i64 },
+    Elapsed {
+        unit: i64,
+    },
     CumulativeSum,
-    MovingAverage { points: usize },
+    MovingAverage {
+        points: usize,
+    },
     /// What `integral` sums up. Needs times in ascending order.
-    IntegralParts { buckets: Option<Buckets> },
+    IntegralParts {
+        buckets: Option<Buckets>,
+    },
 }
 
 impl WindowFunction {
@@ -42,16 +53,30 @@ impl WindowFunction {
         order: Vec<Sort>,
     ) -> Result<Expr> {
         let signature = Signature::any(2, Volatility::Immutable);
-        let function = WindowUDF::from(Function { function: self, signature });
-        function.call(vec![value, time]).partition_by(groups).order_by(order).build()
+        let function = WindowUDF::from(Function {
+            function: self,
+            signature,
+        });
+        function
+            .call(vec![value, time])
+            .partition_by(groups)
+            .order_by(order)
+            .build()
     }
 
     fn name(&self) -> &'static str {
         match self {
-            Self::Difference { non_negative: false } => "difference",
+            Self::Difference {
+                non_negative: false,
+            } => "difference",
             Self::Difference { non_negative: true } => "non_negative_difference",
-            Self::Derivative { non_negative: false, .. } => "derivative",
-            Self::Derivative { non_negative: true, .. } => "non_negative_derivative",
+            Self::Derivative {
+                non_negative: false,
+                ..
+            } => "derivative",
+            Self::Derivative {
+                non_negative: true, ..
+            } => "non_negative_derivative",
             Self::Elapsed { .. } => "elapsed",
             Self::CumulativeSum => "cumulative_sum",
             Self::MovingAverage { .. } => "moving_average",
@@ -114,7 +139,9 @@ impl WindowUDFImpl for Function {
         &self,
         _: PartitionEvaluatorArgs,
     ) -> Result<Box<dyn PartitionEvaluator>> {
-        Ok(Box::new(Evaluator { function: self.function.clone() }))
+        Ok(Box::new(Evaluator {
+            function: self.function.clone(),
+        }))
     }
 }
 
@@ -170,7 +197,10 @@ fn derivative(
     let values = cast(values, &DataType::Float64)?;
     let times = times.as_primitive::<TimestampNanosecondType>();
     let mut previous: Option<(f64, i64)> = None;
-    let rows = values.as_primitive::<Float64Type>().iter().zip(times.values());
+    let rows = values
+        .as_primitive::<Float64Type>()
+        .iter()
+        .zip(times.values());
     let rates = rows.map(|(value, time)| {
         let value = value?;
         let (before, at) = previous.replace((value, *time))?;

@@ -13,7 +13,9 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{
+    EquivalenceProperties, Partitioning, PhysicalExpr, PhysicalSortExpr,
+};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions,
 };
@@ -86,7 +88,10 @@ impl ScanExec {
             Timestamp::from_nanos(sources.clock.now().nanos().saturating_sub(retention))
         });
         if let Some(oldest) = oldest {
-            let kept = TimeRange { min: oldest, max: Timestamp::MAX };
+            let kept = TimeRange {
+                min: oldest,
+                max: Timestamp::MAX,
+            };
             request.filter.times = request.filter.times.intersect(&kept);
         }
         let read = Arc::new(Read::new(&request, oldest, sources)?);
@@ -99,18 +104,35 @@ impl ScanExec {
         let partitions = spread(groups, request.target_partitions);
         let properties = Arc::new(properties(&read, &partitions)?);
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { read, partitions, rows, properties, metrics })
+        Ok(Self {
+            read,
+            partitions,
+            rows,
+            properties,
+            metrics,
+        })
     }
 }
 
 /// Every piece that may hold rows of the scan. The order of the two questions matters, see the module.
 async fn pieces(read: &Read, sources: &Sources) -> Result<Vec<Piece>, Error> {
     let keyed = Arc::clone(&read.keyed);
-    let unpersisted = sources.unpersisted.rows(&read.table, keyed, &read.filter).await?;
-    let listed = sources.catalog.table_files(read.table.id(), read.filter.times).await?;
+    let unpersisted = sources
+        .unpersisted
+        .rows(&read.table, keyed, &read.filter)
+        .await?;
+    let listed = sources
+        .catalog
+        .table_files(read.table.id(), read.filter.times)
+        .await?;
     let persisted = Persisted::new(&listed.progress);
-    let rows = unpersisted.into_iter().filter(|piece| !persisted.holds(piece)).map(Piece::Rows);
-    Ok(rows.chain(listed.files.into_iter().map(Piece::File)).collect())
+    let rows = unpersisted
+        .into_iter()
+        .filter(|piece| !persisted.holds(piece))
+        .map(Piece::Rows);
+    Ok(rows
+        .chain(listed.files.into_iter().map(Piece::File))
+        .collect())
 }
 
 /// How far every writer has persisted every partition.
@@ -118,7 +140,12 @@ struct Persisted<'a>(HashMap<(&'a PartitionKey, WriterId), Counter>);
 
 impl<'a> Persisted<'a> {
     fn new(progress: &'a [PartitionProgress]) -> Self {
-        Self(progress.iter().map(|p| ((&p.partition, p.writer), p.counter)).collect())
+        Self(
+            progress
+                .iter()
+                .map(|p| ((&p.partition, p.writer), p.counter))
+                .collect(),
+        )
     }
 
     /// Whether a listed file, or one that has replaced it, holds the rows of the piece.
@@ -132,7 +159,9 @@ impl<'a> Persisted<'a> {
 fn row_count(read: &Read, groups: &[Group]) -> Precision<usize> {
     let pieces = groups.iter().flat_map(|group| &group.pieces);
     let total = pieces.map(Piece::rows).sum::<u64>();
-    let Ok(total) = usize::try_from(total) else { return Precision::Absent };
+    let Ok(total) = usize::try_from(total) else {
+        return Precision::Absent;
+    };
     let whole = |group: &Group| {
         !group.needs_merge()
             && read.filter.times.contains(group.times.min)
@@ -165,8 +194,15 @@ fn properties(read: &Read, partitions: &[Vec<Group>]) -> Result<PlanProperties> 
 
 /// The longest beginning of the key that comes out.
 fn key_order(read: &Read) -> Vec<PhysicalSortExpr> {
-    let key = read.table.tags().map(|tag| tag.name.as_str()).chain([TIME_COLUMN]);
-    let options = SortOptions { descending: false, nulls_first: true };
+    let key = read
+        .table
+        .tags()
+        .map(|tag| tag.name.as_str())
+        .chain([TIME_COLUMN]);
+    let options = SortOptions {
+        descending: false,
+        nulls_first: true,
+    };
     key.map_while(|name| {
         let at = read.output.index_of(name).ok()?;
         let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(name, at));
@@ -203,7 +239,11 @@ impl Read {
     /// The rows of a group, with the columns that come out.
     fn group(self: &Arc<Self>, group: &Group) -> BoxStream<'static, Result<RecordBatch>> {
         let rows = if group.needs_merge() {
-            let inputs = group.pieces.iter().map(|piece| self.piece(piece, &self.keyed)).collect();
+            let inputs = group
+                .pieces
+                .iter()
+                .map(|piece| self.piece(piece, &self.keyed))
+                .collect();
             dedup::merge(Arc::clone(&self.keyed), inputs, BATCH_ROWS)
         } else {
             match group.pieces.first() {
@@ -240,11 +280,12 @@ impl Read {
             }
             Piece::File(row) => {
                 let read = Arc::clone(self);
-                let path =
-                    parquet_path(row.database, row.table, &row.partition, row.file.id);
+                let path = parquet_path(row.database, row.table, &row.partition, row.file.id);
                 let bytes = row.file.bytes;
                 let open = async move {
-                    read.reader.read(&path, bytes, schema, &read.filter, BATCH_ROWS).await
+                    read.reader
+                        .read(&path, bytes, schema, &read.filter, BATCH_ROWS)
+                        .await
                 };
                 stream::once(open).try_flatten().boxed()
             }
@@ -362,7 +403,9 @@ impl ExecutionPlan for ScanExec {
         };
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let read = Arc::clone(&self.read);
-        let rows = stream::iter(groups.clone()).flat_map(move |group| read.group(&group)).boxed();
+        let rows = stream::iter(groups.clone())
+            .flat_map(move |group| read.group(&group))
+            .boxed();
         let counted = limited(rows, self.read.limit).inspect_ok(move |batch| {
             metrics.record_output(batch.num_rows());
         });
@@ -391,9 +434,13 @@ impl DisplayAs for ScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let groups = || self.partitions.iter().flatten();
         let pieces = || groups().flat_map(|group| &group.pieces);
-        let files = pieces().filter(|piece| matches!(piece, Piece::File(_))).count();
-        let rows: u64 =
-            pieces().filter(|piece| matches!(piece, Piece::Rows(_))).map(Piece::rows).sum();
+        let files = pieces()
+            .filter(|piece| matches!(piece, Piece::File(_)))
+            .count();
+        let rows: u64 = pieces()
+            .filter(|piece| matches!(piece, Piece::Rows(_)))
+            .map(Piece::rows)
+            .sum();
         let merged = groups().filter(|group| group.needs_merge()).count();
         write!(
             f,
@@ -408,8 +455,13 @@ impl DisplayAs for ScanExec {
         if let Some(limit) = self.read.limit {
             write!(f, ", limit={limit}")?;
         }
-        let names: Vec<&str> =
-            self.read.output.fields().iter().map(|field| field.name().as_str()).collect();
+        let names: Vec<&str> = self
+            .read
+            .output
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
         write!(f, ", projection=[{}]", names.join(", "))
     }
 }

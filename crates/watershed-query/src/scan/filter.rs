@@ -9,7 +9,10 @@ use watershed_storage::{ScanFilter, TagFilter};
 
 /// The rows that can pass all `predicates`: never too few, often too many.
 pub(crate) fn filter(table: &TableSchema, predicates: &[Expr]) -> ScanFilter {
-    let mut filter = ScanFilter { times: TimeRange::ALL, tags: Vec::new() };
+    let mut filter = ScanFilter {
+        times: TimeRange::ALL,
+        tags: Vec::new(),
+    };
     for predicate in predicates {
         narrow(table, predicate, &mut filter);
     }
@@ -25,7 +28,11 @@ pub(crate) fn prunes(table: &TableSchema, predicate: &Expr) -> bool {
 /// Takes one predicate, and all it is an AND of, into the filter.
 fn narrow(table: &TableSchema, predicate: &Expr, filter: &mut ScanFilter) {
     match predicate {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::And,
+            right,
+        }) => {
             narrow(table, left, filter);
             narrow(table, right, filter);
         }
@@ -41,9 +48,16 @@ fn narrow(table: &TableSchema, predicate: &Expr, filter: &mut ScanFilter) {
 
 /// A column that several predicates name can only have the values all of them allow.
 fn narrow_tag(filter: &mut ScanFilter, column: &str, values: BTreeSet<String>) {
-    match filter.tags.iter_mut().find(|tag| tag.column.as_str() == column) {
+    match filter
+        .tags
+        .iter_mut()
+        .find(|tag| tag.column.as_str() == column)
+    {
         Some(tag) => tag.values.retain(|value| values.contains(value)),
-        None => filter.tags.push(TagFilter { column: column.into(), values }),
+        None => filter.tags.push(TagFilter {
+            column: column.into(),
+            values,
+        }),
     }
 }
 
@@ -69,7 +83,9 @@ fn compared_times(predicate: &Expr) -> TimeRange {
     } else {
         return TimeRange::ALL;
     };
-    let (Some(op), Some(nanos)) = (op, nanos) else { return TimeRange::ALL };
+    let (Some(op), Some(nanos)) = (op, nanos) else {
+        return TimeRange::ALL;
+    };
     match op {
         Operator::Eq => TimeRange::from_nanos(nanos, nanos),
         Operator::GtEq => TimeRange::from_nanos(nanos, i64::MAX),
@@ -87,7 +103,10 @@ fn compared_times(predicate: &Expr) -> TimeRange {
 }
 
 /// No time at all.
-const EMPTY: TimeRange = TimeRange { min: Timestamp::MAX, max: Timestamp::MIN };
+const EMPTY: TimeRange = TimeRange {
+    min: Timestamp::MAX,
+    max: Timestamp::MIN,
+};
 
 fn is_time(expr: &Expr) -> bool {
     matches!(expr, Expr::Column(column) if column.name == TIME_COLUMN)
@@ -101,25 +120,34 @@ fn literal_time(expr: &Expr) -> Option<i64> {
 }
 
 /// The values a tag must have one of to pass `tag = v`, `tag IN (…)` or an OR of such on the same tag.
-fn tag_values<'a>(
-    table: &'a TableSchema,
-    predicate: &Expr,
-) -> Option<(&'a str, BTreeSet<String>)> {
+fn tag_values<'a>(table: &'a TableSchema, predicate: &Expr) -> Option<(&'a str, BTreeSet<String>)> {
     match predicate {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Eq,
+            right,
+        }) => {
             let (tag, value) = match tag_name(table, left) {
                 Some(tag) => (tag, literal_text(right)?),
                 None => (tag_name(table, right)?, literal_text(left)?),
             };
             Some((tag, BTreeSet::from([value])))
         }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Or,
+            right,
+        }) => {
             let (tag, mut values) = tag_values(table, left)?;
             let (other, more) = tag_values(table, right)?;
             values.extend(more);
             (tag == other).then_some((tag, values))
         }
-        Expr::InList(InList { expr, list, negated: false }) => {
+        Expr::InList(InList {
+            expr,
+            list,
+            negated: false,
+        }) => {
             let values = list.iter().map(literal_text).collect::<Option<_>>()?;
             Some((tag_name(table, expr)?, values))
         }
@@ -140,7 +168,9 @@ fn tag_name<'a>(table: &'a TableSchema, expr: &Expr) -> Option<&'a str> {
 }
 
 fn literal_text(expr: &Expr) -> Option<String> {
-    let Expr::Literal(value, _) = expr else { return None };
+    let Expr::Literal(value, _) = expr else {
+        return None;
+    };
     text(value)
 }
 

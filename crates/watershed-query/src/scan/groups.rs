@@ -27,9 +27,10 @@ impl Piece {
 
     pub(super) fn order(&self) -> PieceOrder {
         match self {
-            Self::File(file) => {
-                PieceOrder { epoch: file.epoch, max_counter: file.counters.max }
-            }
+            Self::File(file) => PieceOrder {
+                epoch: file.epoch,
+                max_counter: file.counters.max,
+            },
             Self::Rows(piece) => piece.order(),
         }
     }
@@ -81,10 +82,16 @@ pub(super) fn group(pieces: Vec<Piece>, wanted: TimeRange) -> Vec<Group> {
     let mut partitions: BTreeMap<PartitionKey, Vec<Piece>> = BTreeMap::new();
     for piece in pieces {
         if piece.times().overlaps(&wanted) && piece.rows() > 0 {
-            partitions.entry(piece.partition().clone()).or_default().push(piece);
+            partitions
+                .entry(piece.partition().clone())
+                .or_default()
+                .push(piece);
         }
     }
-    partitions.into_values().flat_map(|pieces| group_partition(pieces, wanted)).collect()
+    partitions
+        .into_values()
+        .flat_map(|pieces| group_partition(pieces, wanted))
+        .collect()
 }
 
 /// A sweep over the pieces by their first wanted time: one that begins after all before it have ended
@@ -96,12 +103,18 @@ fn group_partition(mut pieces: Vec<Piece>, wanted: TimeRange) -> Vec<Group> {
         let times = piece.times();
         match groups.last_mut() {
             Some(group)
-                if group.times.intersect(&wanted).overlaps(&times.intersect(&wanted)) =>
+                if group
+                    .times
+                    .intersect(&wanted)
+                    .overlaps(&times.intersect(&wanted)) =>
             {
                 group.times = group.times.union(&times);
                 group.pieces.push(piece);
             }
-            _ => groups.push(Group { pieces: vec![piece], times }),
+            _ => groups.push(Group {
+                pieces: vec![piece],
+                times,
+            }),
         }
     }
     for group in &mut groups {
@@ -114,14 +127,15 @@ fn group_partition(mut pieces: Vec<Piece>, wanted: TimeRange) -> Vec<Group> {
 /// list is in the order of partition and time.
 pub(super) fn spread(groups: Vec<Group>, parts: usize) -> Vec<Vec<Group>> {
     let parts = parts.clamp(1, groups.len().max(1));
-    let mut by_weight: Vec<(usize, u64)> =
-        groups.iter().map(Group::weight).enumerate().collect();
+    let mut by_weight: Vec<(usize, u64)> = groups.iter().map(Group::weight).enumerate().collect();
     by_weight.sort_by_key(|(at, weight)| (std::cmp::Reverse(*weight), *at));
 
     let mut loads = vec![0_u64; parts];
     let mut part_of = vec![0; groups.len()];
     for (at, weight) in by_weight {
-        let lightest = (0..parts).min_by_key(|part| loads[*part]).unwrap_or_default();
+        let lightest = (0..parts)
+            .min_by_key(|part| loads[*part])
+            .unwrap_or_default();
         // A group costs something however small it is.
         loads[lightest] += weight.max(1);
         part_of[at] = lightest;

@@ -15,8 +15,10 @@ async fn world() -> World {
 async fn an_unknown_database_is_not_found() {
     let world = world().await;
     let name = DatabaseName::new("nope").unwrap();
-    let result =
-        world.engine.sql(&name, "SELECT 1", Params::new(), QueryOptions::default()).await;
+    let result = world
+        .engine
+        .sql(&name, "SELECT 1", Params::new(), QueryOptions::default())
+        .await;
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert_eq!(error.to_string(), "Database 'nope' not found");
@@ -26,23 +28,54 @@ async fn an_unknown_database_is_not_found() {
 async fn planning_errors_are_invalid_and_name_the_cause() {
     let world = world().await;
     let cases = [
-        ("SELEC 1", "SQL error: ParserError(\"Expected: an SQL statement, found: SELEC at Line: 1, Column: 1\")"),
-        ("SELECT * FROM nope", "Error during planning: table 'public.iox.nope' not found"),
-        ("SELECT nope FROM cpu", "Schema error: No field named nope. Valid fields are cpu.host, cpu.idle, cpu.\"time\", cpu.usage."),
-        ("CREATE TABLE t (a INT)", "Error during planning: DDL not supported: CreateMemoryTable"),
-        ("SET a = 1", "Error during planning: Statement not supported: SetVariable"),
-        ("SELECT 1; SELECT 2", "This feature is not implemented: The context currently only supports a single SQL statement"),
-        ("SELECT * FROM cpu WHERE host = $h", "Error during planning: No value found for placeholder with name $h"),
+        (
+            "SELEC 1",
+            "SQL error: ParserError(\"Expected: an SQL statement, found: SELEC at Line: 1, Column: 1\")",
+        ),
+        (
+            "SELECT * FROM nope",
+            "Error during planning: table 'public.iox.nope' not found",
+        ),
+        (
+            "SELECT nope FROM cpu",
+            "Schema error: No field named nope.\nValid fields are cpu.host, cpu.idle, cpu.time, cpu.usage.",
+        ),
+        (
+            "CREATE TABLE t (a INT)",
+            "Error during planning: DDL not supported: CreateMemoryTable",
+        ),
+        (
+            "SET a = 1",
+            "Error during planning: Statement not supported: SetVariable",
+        ),
+        (
+            "SELECT 1; SELECT 2",
+            "This feature is not implemented: The context currently only supports a single SQL statement",
+        ),
+        (
+            "SELECT * FROM cpu WHERE host = $h",
+            "Error during planning: No value found for placeholder with name $h",
+        ),
     ];
     for (sql, text) in cases {
         let shown = world.shown(sql).await;
-        assert_eq!(shown, format!("Invalid: Error while planning query: {text}"), "{sql}");
+        assert_eq!(
+            shown,
+            format!("Invalid: Error while planning query: {text}"),
+            "{sql}"
+        );
     }
     let comparison = world.shown("SELECT * FROM cpu WHERE time >= 10").await;
     let cause = "Cannot infer common argument type for comparison operation Timestamp(ns) >= Int64";
-    assert!(comparison.starts_with("Invalid: ") && comparison.contains(cause), "{comparison}");
+    assert!(
+        comparison.starts_with("Invalid: ") && comparison.contains(cause),
+        "{comparison}"
+    );
     let insert = world.shown("INSERT INTO cpu VALUES (1)").await;
-    assert!(insert.starts_with("Invalid: Error while planning query: "), "{insert}");
+    assert!(
+        insert.starts_with("Invalid: Error while planning query: "),
+        "{insert}"
+    );
 }
 
 #[tokio::test]
@@ -76,7 +109,12 @@ async fn a_sort_that_does_not_fit_is_exhausted() {
     };
     let world = World::with(Default::default(), settings).await;
     world.table("cpu", "host:tag usage:f64").await;
-    world.buffer("cpu", "host=a usage=1 08:00\nhost=a usage=2 08:01").await;
+    world
+        .buffer("cpu", "host=a usage=1 08:00\nhost=a usage=2 08:01")
+        .await;
     let shown = world.shown("SELECT usage FROM cpu ORDER BY usage").await;
-    assert!(shown.starts_with("Exhausted: Error while executing query: "), "{shown}");
+    assert!(
+        shown.starts_with("Exhausted: Error while executing query: "),
+        "{shown}"
+    );
 }

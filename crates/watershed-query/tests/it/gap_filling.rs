@@ -47,7 +47,18 @@ async fn values_go_on_or_lie_on_a_line() {
          interpolate(max(temp)) AS line, interpolate(sum(count)) AS i \
          FROM home WHERE room = 'K' AND {RANGE} GROUP BY 1 ORDER BY 1"
     );
-    rooms().await.check(&sql, &expected.replace("| i  |", "| i |").replace("+----+", "+---+").replace("1  |", "1 |").replace("2  |", "2 |").replace("4  |", "4 |")).await;
+    rooms()
+        .await
+        .check(
+            &sql,
+            &expected
+                .replace("| i  |", "| i |")
+                .replace("+----+", "+---+")
+                .replace("1  |", "1 |")
+                .replace("2  |", "2 |")
+                .replace("4  |", "4 |"),
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -86,18 +97,49 @@ async fn markers_out_of_place_are_refused() {
     let world = rooms().await;
     let bin = "date_bin_gapfill(INTERVAL '1 hour', time)";
     let cases = [
-        (format!("SELECT {bin} FROM home"), "date_bin_gapfill may only be used as a GROUP BY expression"),
-        (format!("SELECT {bin} AS t, count(*) FROM home GROUP BY t"), "gap-filling query is missing both upper and lower time bounds"),
-        (format!("SELECT {bin} AS t, count(*) FROM home WHERE time > now() GROUP BY t"), "gap-filling query is missing upper time bound"),
-        (format!("SELECT {bin} AS t, count(*) FROM home WHERE time < now() GROUP BY t"), "gap-filling query is missing lower time bound"),
-        ("SELECT locf(temp) FROM home".to_owned(), "locf may only be used in the SELECT list of a gap-filling query"),
-        (format!("SELECT {bin} AS t, locf(avg(temp)), interpolate(avg(temp)) FROM home WHERE {RANGE} GROUP BY t"), "multiple fill strategies for the same column"),
-        (format!("SELECT {bin} AS t, room, locf(room), count(*) FROM home WHERE {RANGE} GROUP BY t, room"), "locf must be called on an aggregate column in a gap-filling query"),
-        (format!("SELECT date_bin_gapfill(INTERVAL '1 month', time) AS t, count(*) FROM home WHERE {RANGE} GROUP BY t"), "time buckets of months or years are not supported"),
+        (
+            format!("SELECT {bin} FROM home"),
+            "date_bin_gapfill may only be used as a GROUP BY expression",
+        ),
+        (
+            format!("SELECT {bin} AS t, count(*) FROM home GROUP BY t"),
+            "gap-filling query is missing both upper and lower time bounds",
+        ),
+        (
+            format!("SELECT {bin} AS t, count(*) FROM home WHERE time > now() GROUP BY t"),
+            "gap-filling query is missing upper time bound",
+        ),
+        (
+            format!("SELECT {bin} AS t, count(*) FROM home WHERE time < now() GROUP BY t"),
+            "gap-filling query is missing lower time bound",
+        ),
+        (
+            "SELECT locf(temp) FROM home".to_owned(),
+            "locf may only be used in the SELECT list of a gap-filling query",
+        ),
+        (
+            format!(
+                "SELECT {bin} AS t, locf(avg(temp)), interpolate(avg(temp)) FROM home WHERE {RANGE} GROUP BY t"
+            ),
+            "multiple fill strategies for the same column",
+        ),
+        (
+            format!(
+                "SELECT {bin} AS t, room, locf(room), count(*) FROM home WHERE {RANGE} GROUP BY t, room"
+            ),
+            "locf must be called on an aggregate column in a gap-filling query",
+        ),
+        (
+            format!(
+                "SELECT date_bin_gapfill(INTERVAL '1 month', time) AS t, count(*) FROM home WHERE {RANGE} GROUP BY t"
+            ),
+            "time buckets of months or years are not supported",
+        ),
     ];
     for (sql, text) in cases {
         let shown = world.shown(&sql).await;
-        let expected = format!("Invalid: Error while planning query: Error during planning: {text}");
+        let expected =
+            format!("Invalid: Error while planning query: Error during planning: {text}");
         assert_eq!(shown, expected, "{sql}");
     }
 }

@@ -11,16 +11,27 @@ use watershed_query::{QueryError, QueryOptions};
 
 async fn run(world: &World, text: &str) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
     let statements = parse_statements(text).unwrap();
-    let [statement] = statements.as_slice() else { panic!("one statement") };
-    let output = world.engine.influxql(&world.database, statement, QueryOptions::default()).await?;
-    let batches = output.stream.try_collect().await.map_err(QueryError::Execution)?;
+    let [statement] = statements.as_slice() else {
+        panic!("one statement")
+    };
+    let output = world
+        .engine
+        .influxql(&world.database, statement, QueryOptions::default())
+        .await?;
+    let batches = output
+        .stream
+        .try_collect()
+        .await
+        .map_err(QueryError::Execution)?;
     Ok((output.schema, batches))
 }
 
 async fn shown(world: &World, text: &str) -> String {
     match run(world, text).await {
         Ok((schema, batches)) if batches.is_empty() => {
-            pretty_format_batches(&[RecordBatch::new_empty(schema)]).unwrap().to_string()
+            pretty_format_batches(&[RecordBatch::new_empty(schema)])
+                .unwrap()
+                .to_string()
         }
         Ok((_, batches)) => pretty_format_batches(&batches).unwrap().to_string(),
         Err(error) => format!("{:?}: {error}", error.kind()),
@@ -34,7 +45,9 @@ async fn check(world: &World, text: &str, expected: &str) {
 
 async fn cpu() -> World {
     let world = World::new().await;
-    world.table("cpu", "host:tag region:tag usage:f64 count:i64 note:string").await;
+    world
+        .table("cpu", "host:tag region:tag usage:f64 count:i64 note:string")
+        .await;
     world
         .file(
             "cpu",
@@ -44,7 +57,9 @@ async fn cpu() -> World {
         )
         .await;
     world.table("mem", "host:tag usage:i64").await;
-    world.buffer("mem", "host=a usage=8i 2024-01-02T12:00:00Z").await;
+    world
+        .buffer("mem", "host=a usage=8i 2024-01-02T12:00:00Z")
+        .await;
     world
 }
 
@@ -85,16 +100,22 @@ async fn groups_that_lack_the_tag_come_last() {
 #[tokio::test]
 async fn the_schema_tells_groups_and_column_types() {
     let world = cpu().await;
-    let (schema, _) =
-        run(&world, "SELECT usage, host AS h, count FROM cpu GROUP BY host, region, count")
-            .await
-            .unwrap();
+    let (schema, _) = run(
+        &world,
+        "SELECT usage, host AS h, count FROM cpu GROUP BY host, region, count",
+    )
+    .await
+    .unwrap();
     let fields: Vec<String> = schema
         .fields()
         .iter()
         .map(|field| {
             let column_type = field.metadata().get("iox::column::type");
-            format!("{} {}", field.name(), column_type.map_or("-", String::as_str))
+            format!(
+                "{} {}",
+                field.name(),
+                column_type.map_or("-", String::as_str)
+            )
         })
         .collect();
     assert_eq!(
@@ -115,14 +136,19 @@ async fn the_schema_tells_groups_and_column_types() {
         r#"{"tagKeyColumns":[{"columnIndex":2,"tagKey":"count"},{"columnIndex":3,"tagKey":"host"},{"columnIndex":4,"tagKey":"region"}]}"#
     );
     assert_eq!(schema.metadata()["iox::measurement::name"], "cpu");
-    let (schema, _) = run(&world, "SELECT max(usage), host FROM cpu GROUP BY host").await.unwrap();
+    let (schema, _) = run(&world, "SELECT max(usage), host FROM cpu GROUP BY host")
+        .await
+        .unwrap();
     assert_eq!(
         schema.metadata()["iox::influxql::group_key::metadata"],
         r#"{"tagKeyColumns":[{"columnIndex":3,"isProjected":true,"tagKey":"host"}]}"#
     );
     let (schema, _) = run(&world, "SELECT usage FROM nothing").await.unwrap();
     assert_eq!(schema.fields().len(), 1);
-    assert_eq!(schema.metadata()["iox::influxql::group_key::metadata"], "{}");
+    assert_eq!(
+        schema.metadata()["iox::influxql::group_key::metadata"],
+        "{}"
+    );
 }
 
 #[tokio::test]
@@ -130,18 +156,42 @@ async fn statements_fail_with_their_text_alone() {
     let world = cpu().await;
     let cases = [
         ("SELECT foo(usage) FROM cpu", "unsupported function foo()"),
-        ("SELECT usage + note FROM cpu", "incompatible operands for operator +: float and string"),
-        ("SELECT usage FROM cpu SLIMIT 1", "This feature is not implemented: SLIMIT or SOFFSET"),
+        (
+            "SELECT usage + note FROM cpu",
+            "incompatible operands for operator +: float and string",
+        ),
+        (
+            "SELECT usage FROM cpu SLIMIT 1",
+            "This feature is not implemented: SLIMIT or SOFFSET",
+        ),
         ("DELETE FROM cpu", "This feature is not implemented: DELETE"),
-        ("SELECT usage FROM other..cpu", "can only perform queries on a single database"),
-        ("SELECT 1 FROM cpu", "field must contain at least one variable"),
-        ("SELECT mean(*::tag) FROM cpu", "unable to use tag as wildcard in mean()"),
-        ("SELECT usage FROM cpu LIMIT 9223372036854775808", "limit out of range"),
-        ("SELECT host FROM cpu, mem WHERE usage =~ /(/", "invalid regular expression '/(/'"),
+        (
+            "SELECT usage FROM other..cpu",
+            "can only perform queries on a single database",
+        ),
+        (
+            "SELECT 1 FROM cpu",
+            "field must contain at least one variable",
+        ),
+        (
+            "SELECT mean(*::tag) FROM cpu",
+            "unable to use tag as wildcard in mean()",
+        ),
+        (
+            "SELECT usage FROM cpu LIMIT 9223372036854775808",
+            "limit out of range",
+        ),
+        (
+            "SELECT usage FROM cpu WHERE note =~ /(/",
+            "invalid regular expression '/(/'",
+        ),
     ];
     for (text, expected) in cases {
         let shown = shown(&world, text).await;
-        assert!(shown.starts_with(&format!("Invalid: {expected}")), "{text}: {shown}");
+        assert!(
+            shown.starts_with(&format!("Invalid: {expected}")),
+            "{text}: {shown}"
+        );
     }
 }
 
@@ -187,7 +237,9 @@ async fn tag_values_are_those_of_the_last_day() {
          +------------------+------+-------+",
     )
     .await;
-    world.clock.set(watershed_model::Timestamp::from_nanos(crate::world::NOW + 3_600_000_000_000));
+    world.clock.set(watershed_model::Timestamp::from_nanos(
+        crate::world::NOW + 3_600_000_000_000,
+    ));
     check(
         &world,
         "SHOW TAG VALUES WITH KEY IN (host, region)",
@@ -218,15 +270,20 @@ async fn retention_policies_are_one_for_the_database() {
 #[tokio::test]
 async fn explain_shows_plans() {
     let world = cpu().await;
-    let (schema, batches) =
-        run(&world, "EXPLAIN SELECT mean(usage) FROM cpu GROUP BY host").await.unwrap();
+    let (schema, batches) = run(&world, "EXPLAIN SELECT mean(usage) FROM cpu GROUP BY host")
+        .await
+        .unwrap();
     let names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
     assert_eq!(names, ["plan_type", "plan"]);
     let shown = pretty_format_batches(&batches).unwrap().to_string();
     assert!(shown.contains("logical_plan"), "{shown}");
     assert!(shown.contains("physical_plan"), "{shown}");
-    let (_, batches) =
-        run(&world, "EXPLAIN ANALYZE SELECT mean(usage) FROM cpu GROUP BY host").await.unwrap();
+    let (_, batches) = run(
+        &world,
+        "EXPLAIN ANALYZE SELECT mean(usage) FROM cpu GROUP BY host",
+    )
+    .await
+    .unwrap();
     let shown = pretty_format_batches(&batches).unwrap().to_string();
     assert!(shown.contains("metrics"), "{shown}");
 }

@@ -1,8 +1,11 @@
-//! Plays `tests/golden/influxql.jsonl`: data, statements, and the answers InfluxDB 1.x gives where
-//! InfluxDB Clustered must agree.
+//! Plays the files of `tests/golden`: data, statements, and the answers InfluxDB gives.
 //!
-//! A line is a data set (`db`, `precision`, `lp`) or a case (`name`, `db`, `q`, `params`, `expect`, the JSON of
-//! `/query`). Comparison: series in order, except that those with an absent tag may stand first or last;
+//! `influxql.jsonl` was recorded with InfluxDB 1.x where InfluxDB Clustered must agree (with one difference:
+//! `OFFSET` alone gives all the rest, there one row); `conformance.jsonl` comes from the test suites of
+//! InfluxDB 1.x and 3.
+//!
+//! A line is a data set (`db`, `database` if that is another name, `precision`, `lp`) or a case (`name`, `db`,
+//! `q`, `params`, `expect`, the JSON of `/query`). Comparison: series in order, except that those with an absent tag may stand first or last;
 //! rows in order of time, those of one time as a set; numbers within 1e-9.
 
 use crate::rows::{Rows, Value};
@@ -21,7 +24,7 @@ use watershed_line_protocol::{FieldValue, parse_points};
 use watershed_model::{ColumnType, DatabaseName, Timestamp};
 use watershed_query::{QueryError, QueryOptions};
 
-const CASES: &str = include_str!("../golden/influxql.jsonl");
+const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
 /// 2026-01-01: after all data, as when the answers were recorded.
 const NOW: i64 = 1_767_225_600_000_000_000;
@@ -63,13 +66,24 @@ struct Series {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn golden_cases() {
+    play_file("influxql.jsonl").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conformance_cases() {
+    play_file("conformance.jsonl").await;
+}
+
+async fn play_file(name: &str) {
+    let cases = std::fs::read_to_string(format!("{DIRECTORY}/{name}")).unwrap();
     let mut worlds: HashMap<String, World> = HashMap::new();
     let (mut failures, mut count) = (Vec::new(), 0);
-    for line in CASES.lines() {
+    for line in cases.lines() {
         let line: Json = serde_json::from_str(line).unwrap();
         let db = line["db"].as_str().unwrap();
         if let Some(lp) = line["lp"].as_str() {
-            worlds.insert(db.to_owned(), load(db, lp).await);
+            let database = line["database"].as_str().unwrap_or(db);
+            worlds.insert(db.to_owned(), load(database, lp).await);
             continue;
         }
         count += 1;
@@ -79,7 +93,11 @@ async fn golden_cases() {
         }
     }
     let shown = failures.join("\n");
-    assert!(failures.is_empty(), "{} of {count} cases differ\n{shown}", failures.len());
+    assert!(
+        failures.is_empty(),
+        "{} of {count} cases differ\n{shown}",
+        failures.len()
+    );
 }
 
 /// A world whose database holds the points.
@@ -88,19 +106,35 @@ async fn load(db: &str, lp: &str) -> World {
     world.clock.set(Timestamp::from_nanos(NOW));
     world.database = DatabaseName::new(db).unwrap();
     let settings = DatabaseSettings::default();
-    let new = NewDatabase { name: world.database.clone(), settings };
+    let new = NewDatabase {
+        name: world.database.clone(),
+        settings,
+    };
     world.catalog.create_database(new).await.unwrap();
     let mut tables: BTreeMap<String, Rows> = BTreeMap::new();
     for point in parse_points(lp) {
         let point = point.unwrap();
         let key = (point.tags.into_iter().collect(), point.timestamp.unwrap());
-        let fields = point.fields.into_iter().map(|(name, value)| (name, field(value)));
-        tables.entry(point.measurement).or_default().write(key, fields.collect());
+        let fields = point
+            .fields
+            .into_iter()
+            .map(|(name, value)| (name, field(value)));
+        tables
+            .entry(point.measurement)
+            .or_default()
+            .write(key, fields.collect());
     }
     for (table, rows) in tables {
-        let request = TableRequest { table: table.as_str().into(), columns: columns(&rows) };
+        let request = TableRequest {
+            table: table.as_str().into(),
+            columns: columns(&rows),
+        };
         let database = world.catalog.database(&world.database).await.unwrap();
-        let schema = world.catalog.ensure_columns(database.id, vec![request]).await.unwrap();
+        let schema = world
+            .catalog
+            .ensure_columns(database.id, vec![request])
+            .await
+            .unwrap();
         let table = schema.table(&table).unwrap().clone();
         for (partition, rows) in days(rows) {
             world.buffer_piece(&table, partition, rows);
@@ -135,7 +169,12 @@ fn columns(rows: &Rows) -> Vec<ColumnRequest> {
         }));
     }
     let requests = columns.into_iter();
-    requests.map(|(name, column_type)| ColumnRequest { name: name.as_str().into(), column_type }).collect()
+    requests
+        .map(|(name, column_type)| ColumnRequest {
+            name: name.as_str().into(),
+            column_type,
+        })
+        .collect()
 }
 
 async fn play(world: &World, case: &Json) -> Result<(), String> {
@@ -144,11 +183,17 @@ async fn play(world: &World, case: &Json) -> Result<(), String> {
     bind(&mut statements, &params(case)).map_err(|error| error.to_string())?;
     let expected = case["expect"]["results"].as_array().unwrap();
     if expected.len() != statements.len() {
-        return Err(format!("{} results, expected {}", statements.len(), expected.len()));
+        return Err(format!(
+            "{} results, expected {}",
+            statements.len(),
+            expected.len()
+        ));
     }
     let epoch = case["params"]["epoch"].as_str();
     for (statement, expected) in statements.iter().zip(expected) {
-        let series = answer(world, statement, epoch).await.map_err(|error| error.to_string())?;
+        let series = answer(world, statement, epoch)
+            .await
+            .map_err(|error| error.to_string())?;
         let none = Vec::new();
         let expected = expected["series"].as_array().unwrap_or(&none);
         let expected: Vec<Series> = expected.iter().map(|s| read_series(s, epoch)).collect();
@@ -158,7 +203,9 @@ async fn play(world: &World, case: &Json) -> Result<(), String> {
 }
 
 fn params(case: &Json) -> BTreeMap<String, ParamValue> {
-    let Some(text) = case["params"]["params"].as_str() else { return BTreeMap::new() };
+    let Some(text) = case["params"]["params"].as_str() else {
+        return BTreeMap::new();
+    };
     let params: BTreeMap<String, Json> = serde_json::from_str(text).unwrap();
     let value = |json: Json| match json {
         Json::Bool(v) => ParamValue::Boolean(v),
@@ -167,7 +214,10 @@ fn params(case: &Json) -> BTreeMap<String, ParamValue> {
         Json::String(v) => ParamValue::String(v),
         other => panic!("a parameter can't be {other}"),
     };
-    params.into_iter().map(|(name, json)| (name, value(json))).collect()
+    params
+        .into_iter()
+        .map(|(name, json)| (name, value(json)))
+        .collect()
 }
 
 async fn answer(
@@ -176,26 +226,51 @@ async fn answer(
     epoch: Option<&str>,
 ) -> Result<Vec<Series>, QueryError> {
     let options = QueryOptions::default();
-    let output = world.engine.influxql(&world.database, statement, options).await?;
-    let batches: Vec<RecordBatch> =
-        output.stream.try_collect().await.map_err(QueryError::Execution)?;
+    let output = world
+        .engine
+        .influxql(&world.database, statement, options)
+        .await?;
+    let batches: Vec<RecordBatch> = output
+        .stream
+        .try_collect()
+        .await
+        .map_err(QueryError::Execution)?;
     let mut series: Vec<Series> = Vec::new();
     let groups = group_columns(&output.schema);
     let shown: Vec<usize> = (1..output.schema.fields().len())
-        .filter(|at| !groups.iter().any(|(_, group, projected)| group == at && !projected))
+        .filter(|at| {
+            !groups
+                .iter()
+                .any(|(_, group, projected)| group == at && !projected)
+        })
         .collect();
     for batch in &batches {
         assert_eq!(batch.schema(), output.schema);
         for row in 0..batch.num_rows() {
             let name = text(batch, 0, row);
-            let tags: BTreeMap<String, String> =
-                groups.iter().map(|(tag, at, _)| (tag.clone(), text(batch, *at, row))).collect();
-            let columns =
-                shown.iter().map(|at| output.schema.field(*at).name().clone()).collect();
-            let cells = shown.iter().map(|at| cell(batch, *at, row, epoch)).collect();
-            match series.last_mut().filter(|last| last.name == name && last.tags == tags) {
+            let tags: BTreeMap<String, String> = groups
+                .iter()
+                .map(|(tag, at, _)| (tag.clone(), text(batch, *at, row)))
+                .collect();
+            let columns = shown
+                .iter()
+                .map(|at| output.schema.field(*at).name().clone())
+                .collect();
+            let cells = shown
+                .iter()
+                .map(|at| cell(batch, *at, row, epoch))
+                .collect();
+            match series
+                .last_mut()
+                .filter(|last| last.name == name && last.tags == tags)
+            {
                 Some(last) => last.rows.push(cells),
-                None => series.push(Series { name, tags, columns, rows: vec![cells] }),
+                None => series.push(Series {
+                    name,
+                    tags,
+                    columns,
+                    rows: vec![cells],
+                }),
             }
         }
     }
@@ -208,7 +283,10 @@ fn group_columns(schema: &arrow::datatypes::SchemaRef) -> Vec<(String, usize, bo
         return Vec::new();
     };
     let json: Json = serde_json::from_str(text).unwrap();
-    let keys = json["tagKeyColumns"].as_array().cloned().unwrap_or_default();
+    let keys = json["tagKeyColumns"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let key = |key: &Json| {
         let at = usize::try_from(key["columnIndex"].as_u64().unwrap()).unwrap();
         let projected = key["isProjected"].as_bool().unwrap_or(false);
@@ -260,12 +338,16 @@ fn time(nanos: i64, zone: Option<&str>, epoch: Option<&str>) -> Cell {
         let utc = DateTime::from_timestamp_nanos(nanos).naive_utc();
         zone.offset_from_utc_datetime(&utc).fix().local_minus_utc()
     });
-    Cell::Time { nanos, offset_seconds }
+    Cell::Time {
+        nanos,
+        offset_seconds,
+    }
 }
 
 fn unit(epoch: &str) -> i64 {
     match epoch {
         "ns" => 1,
+        "n" => 1,
         "u" => 1_000,
         "ms" => 1_000_000,
         "s" => 1_000_000_000,
@@ -279,11 +361,18 @@ fn read_series(json: &Json, epoch: Option<&str>) -> Series {
     let text = |json: &Json| json.as_str().unwrap_or_default().to_owned();
     let tags = json["tags"].as_object();
     let tags = tags.map(|tags| tags.iter().map(|(k, v)| (k.clone(), text(v))).collect());
-    let columns: Vec<String> = json["columns"].as_array().unwrap().iter().map(text).collect();
+    let columns: Vec<String> = json["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(text)
+        .collect();
     let timed = columns.first().is_some_and(|first| first == "time");
     let row = |row: &Json| {
         let cells = row.as_array().unwrap().iter().enumerate();
-        cells.map(|(at, value)| read_cell(value, timed && at == 0 && epoch.is_none())).collect()
+        cells
+            .map(|(at, value)| read_cell(value, timed && at == 0 && epoch.is_none()))
+            .collect()
     };
     Series {
         name: text(&json["name"]),
@@ -344,11 +433,19 @@ fn compare_rows(mut got: Vec<Vec<Cell>>, expected: &[Vec<Cell>]) -> Result<(), S
         let first_time = got[0][0].clone();
         let same = |candidate: &Vec<Cell>| {
             candidate[0].same(&first_time)
-                && candidate.iter().zip(row).all(|(got, expected)| got.same(expected))
+                && candidate
+                    .iter()
+                    .zip(row)
+                    .all(|(got, expected)| got.same(expected))
         };
         match got.iter().position(same) {
             Some(at) => drop(got.remove(at)),
-            None => return Err(format!("no row {row:?}, next are {:?}", &got[..got.len().min(2)])),
+            None => {
+                return Err(format!(
+                    "no row {row:?}, next are {:?}",
+                    &got[..got.len().min(2)]
+                ));
+            }
         }
     }
     Ok(())

@@ -33,7 +33,9 @@ fn key() -> impl Strategy<Value = Key> {
     let region = prop::option::of(prop::sample::select(vec!["x", "y"]));
     (host, region, 0..2_i64, 0..6_i64).prop_map(|(host, region, day, tick)| {
         let tags = [("host", host), ("region", region)];
-        let tags = tags.into_iter().filter_map(|(tag, value)| Some((tag.to_owned(), value?.to_owned())));
+        let tags = tags
+            .into_iter()
+            .filter_map(|(tag, value)| Some((tag.to_owned(), value?.to_owned())));
         (tags.collect(), day * NANOS_PER_DAY + tick)
     })
 }
@@ -64,7 +66,9 @@ struct Pending {
 
 /// Writes the batches, and gives all rows as they should be.
 async fn write(world: &World, batches: Vec<(Rows, Fate)>) -> Rows {
-    let table = world.table("cpu", "host:tag region:tag usage:f64 idle:i64").await;
+    let table = world
+        .table("cpu", "host:tag region:tag usage:f64 idle:i64")
+        .await;
     let mut model = Rows::default();
     let mut pending: HashMap<PartitionKey, Pending> = HashMap::new();
     for (rows, fate) in batches {
@@ -73,14 +77,19 @@ async fn write(world: &World, batches: Vec<(Rows, Fate)>) -> Rows {
             model.write(key.clone(), fields.clone());
         }
         for (partition, rows) in days(rows) {
-            let counters = CounterRange { min: counter, max: counter };
+            let counters = CounterRange {
+                min: counter,
+                max: counter,
+            };
             let waiting = pending.entry(partition.clone()).or_default();
             waiting.rows.push((rows, counters));
             if fate == Fate::Buffered {
                 continue;
             }
             let (all, counters) = united(&waiting.rows);
-            world.file_piece_at(&table, partition.clone(), all, counters).await;
+            world
+                .file_piece_at(&table, partition.clone(), all, counters)
+                .await;
             for (rows, counters) in waiting.rows.drain(..) {
                 if fate == Fate::PersistedAndBuffered {
                     world.buffer_piece_at(&table, partition.clone(), rows, counters);
@@ -109,18 +118,36 @@ fn united(pieces: &[(Rows, CounterRange)]) -> (Rows, CounterRange) {
 }
 
 /// Runs a query over all columns and compares it with the rows of the model that pass `keep`.
-async fn compare(world: &World, model: &Rows, condition: &str, keep: impl Fn(&Key, &Fields) -> bool) {
+async fn compare(
+    world: &World,
+    model: &Rows,
+    condition: &str,
+    keep: impl Fn(&Key, &Fields) -> bool,
+) {
     let kept = model.0.iter().filter(|(key, fields)| keep(key, fields));
-    let kept = Rows(kept.map(|(key, fields)| (key.clone(), fields.clone())).collect());
+    let kept = Rows(
+        kept.map(|(key, fields)| (key.clone(), fields.clone()))
+            .collect(),
+    );
     let table = world.table("cpu", "").await;
-    let expected = pretty_format_batches(&[kept.batch(&arrow_schema(&table))]).unwrap().to_string();
+    let expected = pretty_format_batches(&[kept.batch(&arrow_schema(&table))])
+        .unwrap()
+        .to_string();
     let order = "ORDER BY host NULLS FIRST, region NULLS FIRST, time";
-    let batches = world.sql(&format!("SELECT * FROM cpu WHERE {condition} {order}")).await.unwrap();
+    let batches = world
+        .sql(&format!("SELECT * FROM cpu WHERE {condition} {order}"))
+        .await
+        .unwrap();
     let shown = pretty_format_batches(&batches).unwrap().to_string();
     assert_eq!(shown, expected, "{condition}");
 
-    let counted = world.shown(&format!("SELECT count(*) FROM cpu WHERE {condition}")).await;
-    assert!(counted.contains(&format!("| {} ", kept.0.len())), "{condition}\n{counted}");
+    let counted = world
+        .shown(&format!("SELECT count(*) FROM cpu WHERE {condition}"))
+        .await;
+    assert!(
+        counted.contains(&format!("| {} ", kept.0.len())),
+        "{condition}\n{counted}"
+    );
 }
 
 type Fields = BTreeMap<String, Value>;
@@ -130,16 +157,31 @@ async fn check(batches: Vec<(Rows, Fate)>) {
     let model = write(&world, batches).await;
     compare(&world, &model, "true", |_, _| true).await;
     let day = "1970-01-02T00:00:00.000000002Z";
-    compare(&world, &model, &format!("time >= '{day}'"), |key, _| key.1 >= NANOS_PER_DAY + 2).await;
-    let range = "time > '1970-01-01T00:00:00.000000001Z' AND time <= '1970-01-01T00:00:00.000000003Z'";
-    compare(&world, &model, range, |key, _| key.1 > 1 && key.1 <= 3).await;
-    let host = |key: &Key| key.0.get("host").cloned();
-    compare(&world, &model, "host = 'a'", |key, _| host(key).as_deref() == Some("a")).await;
-    compare(&world, &model, "host IS NULL AND usage >= 2", |key, fields| {
-        host(key).is_none() && matches!(fields.get("usage"), Some(Value::F64(v)) if *v >= 2.0)
+    compare(&world, &model, &format!("time >= '{day}'"), |key, _| {
+        key.1 >= NANOS_PER_DAY + 2
     })
     .await;
-    compare(&world, &model, "idle = 1", |_, fields| fields.get("idle") == Some(&Value::I64(1))).await;
+    let range =
+        "time > '1970-01-01T00:00:00.000000001Z' AND time <= '1970-01-01T00:00:00.000000003Z'";
+    compare(&world, &model, range, |key, _| key.1 > 1 && key.1 <= 3).await;
+    let host = |key: &Key| key.0.get("host").cloned();
+    compare(&world, &model, "host = 'a'", |key, _| {
+        host(key).as_deref() == Some("a")
+    })
+    .await;
+    compare(
+        &world,
+        &model,
+        "host IS NULL AND usage >= 2",
+        |key, fields| {
+            host(key).is_none() && matches!(fields.get("usage"), Some(Value::F64(v)) if *v >= 2.0)
+        },
+    )
+    .await;
+    compare(&world, &model, "idle = 1", |_, fields| {
+        fields.get("idle") == Some(&Value::I64(1))
+    })
+    .await;
 }
 
 proptest! {

@@ -9,7 +9,12 @@ use watershed_query::{ParamValue, Params};
 async fn world() -> World {
     let world = World::new().await;
     world.table("cpu", "host:tag usage:f64 idle:i64").await;
-    world.buffer("cpu", "host=a usage=1,idle=1i 08:00\nhost=b usage=2,idle=2i 08:01").await;
+    world
+        .buffer(
+            "cpu",
+            "host=a usage=1,idle=1i 08:00\nhost=b usage=2,idle=2i 08:01",
+        )
+        .await;
     world
 }
 
@@ -29,7 +34,10 @@ async fn named_values_of_every_type() {
         ("idle >= $v", ParamValue::U64(2)),
         ("(idle = 2) = $v", ParamValue::Bool(true)),
         ("host = 'b' AND $v IS NULL", ParamValue::Null),
-        ("time > $v", ParamValue::String("2024-01-01T08:00:30Z".to_owned())),
+        (
+            "time > $v",
+            ParamValue::String("2024-01-01T08:00:30Z".to_owned()),
+        ),
     ];
     for (condition, value) in cases {
         let params = Params::from_iter([("v".to_owned(), value)]);
@@ -49,16 +57,36 @@ async fn positional_values() {
 async fn a_query_is_described_without_values() {
     let world = world().await;
     let sql = "SELECT host, count(*) AS n FROM cpu WHERE usage > $low AND host = $h GROUP BY host";
-    let description = world.engine.describe_sql(&world.database, sql).await.unwrap();
-    let names: Vec<_> =
-        description.schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let description = world
+        .engine
+        .describe_sql(&world.database, sql)
+        .await
+        .unwrap();
+    let names: Vec<_> = description
+        .schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
     assert_eq!(names, ["host", "n"]);
-    let names: Vec<_> =
-        description.parameters.iter().map(|(name, kind)| (name.as_str(), kind.clone())).collect();
+    let names: Vec<_> = description
+        .parameters
+        .iter()
+        .map(|(name, kind)| (name.as_str(), kind.clone()))
+        .collect();
     let text = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     assert_eq!(names, [("$h", text), ("$low", DataType::Float64)]);
 
-    let error = world.engine.describe_sql(&world.database, "SELECT $x").await.unwrap_err();
+    let error = world
+        .engine
+        .describe_sql(&world.database, "SELECT $x")
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.to_string().contains("Unable to infer the type of parameter '$x'"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("Unable to infer the type of parameter '$x'"),
+        "{error}"
+    );
 }

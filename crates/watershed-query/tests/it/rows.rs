@@ -11,7 +11,7 @@ use watershed_model::TimeRange;
 
 /// A field.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     F64(f64),
     I64(i64),
     U64(u64),
@@ -20,15 +20,15 @@ pub enum Value {
 }
 
 /// Tags by name, and time.
-pub type Key = (BTreeMap<String, String>, i64);
+pub(crate) type Key = (BTreeMap<String, String>, i64);
 
 /// Rows by key; fields that are written later win, one by one.
 #[derive(Debug, Clone, Default)]
-pub struct Rows(pub BTreeMap<Key, BTreeMap<String, Value>>);
+pub(crate) struct Rows(pub BTreeMap<Key, BTreeMap<String, Value>>);
 
 impl Rows {
     /// Reads lines like `host=a,region=x usage=1.5,count=2i 10`; the tags may be missing.
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut rows = Self::default();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let parts: Vec<&str> = line.split(' ').collect();
@@ -37,25 +37,29 @@ impl Rows {
                 [fields, time] => ("", *fields, *time),
                 _ => panic!("a row is tags, fields and time: {line}"),
             };
-            let tags = pairs(tags).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-            let fields = pairs(fields).map(|(k, v)| (k.to_owned(), value(v))).collect();
+            let tags = pairs(tags)
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect();
+            let fields = pairs(fields)
+                .map(|(k, v)| (k.to_owned(), value(v)))
+                .collect();
             rows.write((tags, parse_time(time)), fields);
         }
         rows
     }
 
     /// Writes a row over what is there.
-    pub fn write(&mut self, key: Key, fields: BTreeMap<String, Value>) {
+    pub(crate) fn write(&mut self, key: Key, fields: BTreeMap<String, Value>) {
         self.0.entry(key).or_default().extend(fields);
     }
 
-    pub fn times(&self) -> TimeRange {
+    pub(crate) fn times(&self) -> TimeRange {
         let times = || self.0.keys().map(|(_, time)| *time);
         TimeRange::from_nanos(times().min().unwrap(), times().max().unwrap())
     }
 
     /// All rows in key order with the columns of the schema.
-    pub fn batch(&self, schema: &SchemaRef) -> RecordBatch {
+    pub(crate) fn batch(&self, schema: &SchemaRef) -> RecordBatch {
         let tags: Vec<&str> = schema
             .fields()
             .iter()
@@ -64,23 +68,28 @@ impl Rows {
             .collect();
         let mut rows: Vec<_> = self.0.iter().collect();
         rows.sort_by_key(|((values, time), _)| {
-            (tags.iter().map(|tag| values.get(*tag).cloned()).collect::<Vec<_>>(), *time)
+            (
+                tags.iter()
+                    .map(|tag| values.get(*tag).cloned())
+                    .collect::<Vec<_>>(),
+                *time,
+            )
         });
-        let columns = schema.fields().iter().map(|f| column(f.name(), f.data_type(), &rows));
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|f| column(f.name(), f.data_type(), &rows));
         RecordBatch::try_new(Arc::clone(schema), columns.collect()).unwrap()
     }
 }
 
-fn column(
-    name: &str,
-    data_type: &DataType,
-    rows: &[(&Key, &BTreeMap<String, Value>)],
-) -> ArrayRef {
+fn column(name: &str, data_type: &DataType, rows: &[(&Key, &BTreeMap<String, Value>)]) -> ArrayRef {
     let fields = || rows.iter().map(|(_, fields)| fields.get(name));
     match data_type {
         DataType::Dictionary(..) => {
             let mut builder = StringDictionaryBuilder::<Int32Type>::new();
-            rows.iter().for_each(|((tags, _), _)| builder.append_option(tags.get(name)));
+            rows.iter()
+                .for_each(|((tags, _), _)| builder.append_option(tags.get(name)));
             Arc::new(builder.finish())
         }
         DataType::Timestamp(..) => {
@@ -112,7 +121,9 @@ fn column(
 }
 
 fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split(',').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap())
+    text.split(',')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap())
 }
 
 fn value(text: &str) -> Value {
@@ -129,7 +140,7 @@ fn value(text: &str) -> Value {
 }
 
 /// Nanoseconds, or `08:30` on 2024-01-01, or `2024-01-02T08:30:00Z`.
-pub fn parse_time(text: &str) -> i64 {
+pub(crate) fn parse_time(text: &str) -> i64 {
     if let Ok(nanos) = text.parse() {
         return nanos;
     }
@@ -137,5 +148,8 @@ pub fn parse_time(text: &str) -> i64 {
         5 => format!("2024-01-01T{text}:00Z"),
         _ => text.to_owned(),
     };
-    chrono::DateTime::parse_from_rfc3339(&full).unwrap().timestamp_nanos_opt().unwrap()
+    chrono::DateTime::parse_from_rfc3339(&full)
+        .unwrap()
+        .timestamp_nanos_opt()
+        .unwrap()
 }

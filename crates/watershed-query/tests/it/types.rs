@@ -6,7 +6,12 @@ use arrow::datatypes::DataType;
 async fn world() -> World {
     let world = World::new().await;
     world.table("cpu", "host:tag usage:f64").await;
-    world.buffer("cpu", "host=a usage=1 08:00\nhost=b usage=2 08:01\nhost=b usage=4 08:02").await;
+    world
+        .buffer(
+            "cpu",
+            "host=a usage=1 08:00\nhost=b usage=2 08:01\nhost=b usage=4 08:02",
+        )
+        .await;
     world
 }
 
@@ -19,24 +24,36 @@ async fn integers_become_timestamps_by_nanoseconds() {
         | 2022-01-31T06:30:30.123000001 |
         +-------------------------------+";
     let world = world().await;
-    world.check("SELECT 1643610630123000001::TIMESTAMP AS t", expected).await;
-    world.check("SELECT to_timestamp(1643610630123000001) AS t", expected).await;
-    world.check("SELECT CAST(1643610630123000001 AS TIMESTAMP) AS t FROM cpu LIMIT 1", expected).await;
+    world
+        .check("SELECT 1643610630123000001::TIMESTAMP AS t", expected)
+        .await;
+    world
+        .check("SELECT to_timestamp(1643610630123000001) AS t", expected)
+        .await;
+    world
+        .check(
+            "SELECT CAST(1643610630123000001 AS TIMESTAMP) AS t FROM cpu LIMIT 1",
+            expected,
+        )
+        .await;
     let none = "SELECT usage FROM cpu WHERE time < 1643610630123000000::TIMESTAMP";
-    world.check(none, "++\n++").await;
+    assert_eq!(
+        world
+            .sql(none)
+            .await
+            .unwrap()
+            .iter()
+            .map(|batch| batch.num_rows())
+            .sum::<usize>(),
+        0
+    );
 }
 
 #[tokio::test]
 async fn now_is_what_the_clock_says() {
-    let expected = "
-        +----------------------+
-        | now                  |
-        +----------------------+
-        | 2024-01-03T00:00:00  |
-        +----------------------+";
     let sql = "SELECT now()::TIMESTAMP AS now";
     let shown = world().await.shown(sql).await;
-    assert!(shown.contains("2024-01-03T00:00:00"), "{shown}{expected}");
+    assert!(shown.contains("| 2024-01-03T00:00:00 |"), "{shown}");
 }
 
 #[tokio::test]
@@ -48,8 +65,17 @@ async fn text_beside_time_is_a_time() {
         +-------+
         | 1.0   |
         +-------+";
-    for bound in ["2024-01-01T08:01:00Z", "2024-01-01 08:01:00", "2024-01-01T09:01:00+01:00"] {
-        world.check(&format!("SELECT usage FROM cpu WHERE time < '{bound}'"), expected).await;
+    for bound in [
+        "2024-01-01T08:01:00Z",
+        "2024-01-01 08:01:00",
+        "2024-01-01T09:01:00+01:00",
+    ] {
+        world
+            .check(
+                &format!("SELECT usage FROM cpu WHERE time < '{bound}'"),
+                expected,
+            )
+            .await;
     }
 }
 
@@ -57,13 +83,26 @@ async fn text_beside_time_is_a_time() {
 async fn tags_stay_dictionaries_and_nothing_becomes_a_view() {
     let world = world().await;
     let batches = world
-        .sql("SELECT host, max(host), arrow_typeof(usage), host || 'x', CAST(host AS VARCHAR) FROM cpu GROUP BY host, usage")
+        .sql("SELECT host, max(host), arrow_typeof(usage), host || 'x', CAST(host AS VARCHAR) AS text FROM cpu GROUP BY host, usage")
         .await
         .unwrap();
-    let types: Vec<_> =
-        batches[0].schema().fields().iter().map(|f| f.data_type().clone()).collect();
+    let types: Vec<_> = batches[0]
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| f.data_type().clone())
+        .collect();
     let tag = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    assert_eq!(types, [tag, DataType::Utf8, DataType::Utf8, DataType::Utf8, DataType::Utf8]);
+    assert_eq!(
+        types,
+        [
+            tag,
+            DataType::Utf8,
+            DataType::Utf8,
+            DataType::Utf8,
+            DataType::Utf8
+        ]
+    );
 }
 
 #[tokio::test]
@@ -72,7 +111,9 @@ async fn selectors_give_one_row() {
     world.table("cpu", "host:tag usage:f64 idle:i64").await;
     let rows = "host=a usage=3,idle=1i 08:00\nhost=a usage=1,idle=2i 08:01\nhost=a idle=9i 08:02";
     world.file("cpu", rows).await;
-    world.buffer("cpu", "host=b usage=3 2024-01-02T08:00:00Z").await;
+    world
+        .buffer("cpu", "host=b usage=3 2024-01-02T08:00:00Z")
+        .await;
     let expected = "
         +-----+---------------------+-------+------+---------------------+-------+
         | max | at                  | first | last | lt                  | other |
@@ -92,7 +133,8 @@ async fn selectors_give_one_row() {
         +------+
         | null |
         +------+";
-    let sql = "SELECT coalesce(selector_max(host, time)['value'], 'null') AS v FROM cpu WHERE usage > 5";
+    let sql =
+        "SELECT coalesce(selector_max(host, time)['value'], 'null') AS v FROM cpu WHERE usage > 5";
     world.check(sql, none).await;
 }
 
@@ -111,5 +153,8 @@ async fn zones_show_the_same_instant() {
     world.check(sql, expected).await;
     let shown = world.shown("SELECT tz(time, 'Nowhere') FROM cpu").await;
     let text = "TZ requires a valid timezone string, got Nowhere";
-    assert!(shown.starts_with("Invalid: ") && shown.contains(text), "{shown}");
+    assert!(
+        shown.starts_with("Invalid: ") && shown.contains(text),
+        "{shown}"
+    );
 }

@@ -26,16 +26,16 @@ use watershed_query::{
 use watershed_storage::{ScanFilter, WriteSettings, arrow_schema, parquet_path, write_parquet};
 
 /// The time the clock of a new world shows: 2024-01-03T00:00:00Z.
-pub const NOW: i64 = 1_704_240_000_000_000_000;
+pub(crate) const NOW: i64 = 1_704_240_000_000_000_000;
 
 const EPOCH: Epoch = Epoch::new(1);
 
-pub struct World {
-    pub catalog: Arc<SqliteCatalog>,
-    pub engine: QueryEngine,
-    pub database: DatabaseName,
-    pub buffer: Arc<Buffer>,
-    pub clock: Arc<ManualClock>,
+pub(crate) struct World {
+    pub(crate) catalog: Arc<SqliteCatalog>,
+    pub(crate) engine: QueryEngine,
+    pub(crate) database: DatabaseName,
+    pub(crate) buffer: Arc<Buffer>,
+    pub(crate) clock: Arc<ManualClock>,
     writer: WriterId,
     store: Arc<InMemory>,
     counter: parking_lot::Mutex<u64>,
@@ -43,25 +43,33 @@ pub struct World {
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(DatabaseSettings::default(), settings()).await
     }
 
-    pub async fn with(database: DatabaseSettings, settings: Settings) -> Self {
+    pub(crate) async fn with(database: DatabaseSettings, settings: Settings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_nanos(NOW)));
         let time: Arc<dyn Clock> = clock.clone();
         let path = directory.path().join("catalog.sqlite");
         let catalog = Arc::new(SqliteCatalog::open(&path, time.clone()).await.unwrap());
         let name = DatabaseName::new("db").unwrap();
-        let new = NewDatabase { name: name.clone(), settings: database };
+        let new = NewDatabase {
+            name: name.clone(),
+            settings: database,
+        };
         catalog.create_database(new).await.unwrap();
         let writer = catalog.start_writer().await.unwrap().writer;
         let store = Arc::new(InMemory::new());
         let buffer = Arc::new(Buffer::default());
-        let engine =
-            QueryEngine::new(settings, catalog.clone(), store.clone(), buffer.clone(), time)
-                .unwrap();
+        let engine = QueryEngine::new(
+            settings,
+            catalog.clone(),
+            store.clone(),
+            buffer.clone(),
+            time,
+        )
+        .unwrap();
         Self {
             catalog,
             engine,
@@ -76,19 +84,29 @@ impl World {
     }
 
     /// Makes sure of columns, given as `host:tag usage:f64`.
-    pub async fn table(&self, table: &str, columns: &str) -> Arc<TableSchema> {
+    pub(crate) async fn table(&self, table: &str, columns: &str) -> Arc<TableSchema> {
         let columns = columns.split(' ').filter(|c| !c.is_empty()).map(|column| {
             let (name, kind) = column.split_once(':').unwrap();
-            ColumnRequest { name: name.into(), column_type: ColumnType::parse(kind).unwrap() }
+            ColumnRequest {
+                name: name.into(),
+                column_type: ColumnType::parse(kind).unwrap(),
+            }
         });
-        let request = TableRequest { table: table.into(), columns: columns.collect() };
+        let request = TableRequest {
+            table: table.into(),
+            columns: columns.collect(),
+        };
         let database = self.catalog.database(&self.database).await.unwrap();
-        let schema = self.catalog.ensure_columns(database.id, vec![request]).await.unwrap();
+        let schema = self
+            .catalog
+            .ensure_columns(database.id, vec![request])
+            .await
+            .unwrap();
         schema.table(table).unwrap().clone()
     }
 
     /// Writes rows that stay in memory, one piece a day.
-    pub async fn buffer(&self, table: &str, rows: &str) {
+    pub(crate) async fn buffer(&self, table: &str, rows: &str) {
         let schema = self.table(table, "").await;
         for (partition, rows) in days(Rows::parse(rows)) {
             self.buffer_piece(&schema, partition, rows);
@@ -96,25 +114,33 @@ impl World {
     }
 
     /// Writes rows into files, one a day.
-    pub async fn file(&self, table: &str, rows: &str) {
+    pub(crate) async fn file(&self, table: &str, rows: &str) {
         let schema = self.table(table, "").await;
         for (partition, rows) in days(Rows::parse(rows)) {
             self.file_piece(&schema, partition, rows).await;
         }
     }
 
-    pub fn next_counter(&self) -> Counter {
+    pub(crate) fn next_counter(&self) -> Counter {
         let mut counter = self.counter.lock();
         *counter += 1;
         Counter::new(*counter)
     }
 
-    pub fn buffer_piece(&self, table: &TableSchema, partition: PartitionKey, rows: Rows) {
+    pub(crate) fn buffer_piece(&self, table: &TableSchema, partition: PartitionKey, rows: Rows) {
         let counter = self.next_counter();
-        self.buffer_piece_at(table, partition, rows, CounterRange { min: counter, max: counter });
+        self.buffer_piece_at(
+            table,
+            partition,
+            rows,
+            CounterRange {
+                min: counter,
+                max: counter,
+            },
+        );
     }
 
-    pub fn buffer_piece_at(
+    pub(crate) fn buffer_piece_at(
         &self,
         table: &TableSchema,
         partition: PartitionKey,
@@ -130,16 +156,34 @@ impl World {
             times: rows.times(),
             batches: vec![batch],
         };
-        self.buffer.pieces.lock().entry(table.id()).or_default().push(piece);
+        self.buffer
+            .pieces
+            .lock()
+            .entry(table.id())
+            .or_default()
+            .push(piece);
     }
 
-    pub async fn file_piece(&self, table: &TableSchema, partition: PartitionKey, rows: Rows) {
+    pub(crate) async fn file_piece(
+        &self,
+        table: &TableSchema,
+        partition: PartitionKey,
+        rows: Rows,
+    ) {
         let counter = self.next_counter();
-        self.file_piece_at(table, partition, rows, CounterRange { min: counter, max: counter })
-            .await;
+        self.file_piece_at(
+            table,
+            partition,
+            rows,
+            CounterRange {
+                min: counter,
+                max: counter,
+            },
+        )
+        .await;
     }
 
-    pub async fn file_piece_at(
+    pub(crate) async fn file_piece_at(
         &self,
         table: &TableSchema,
         partition: PartitionKey,
@@ -151,9 +195,14 @@ impl World {
         let path = parquet_path(database, table.id(), &partition, id);
         let schema = arrow_schema(table);
         let batches = stream::iter([Ok(rows.batch(&schema))]);
-        let written = WriteSettings { page_rows_max: 4, row_group_rows_max: 8, ..Default::default() };
-        let written =
-            write_parquet(self.store.clone(), &path, schema, batches, written).await.unwrap();
+        let written = WriteSettings {
+            page_rows_max: 4,
+            row_group_rows_max: 8,
+            ..Default::default()
+        };
+        let written = write_parquet(self.store.clone(), &path, schema, batches, written)
+            .await
+            .unwrap();
         let file = ParquetFile {
             id,
             time_range: written.time_range,
@@ -172,32 +221,44 @@ impl World {
         self.catalog.commit_persist(commit).await.unwrap();
     }
 
-    pub async fn sql(&self, text: &str) -> Result<Vec<RecordBatch>, QueryError> {
+    pub(crate) async fn sql(&self, text: &str) -> Result<Vec<RecordBatch>, QueryError> {
         self.sql_with(text, Params::new()).await
     }
 
-    pub async fn sql_with(
+    pub(crate) async fn sql_with(
         &self,
         text: &str,
         params: Params,
     ) -> Result<Vec<RecordBatch>, QueryError> {
         let output = self.output(text, params).await?;
         let schema = output.schema.clone();
-        let batches: Vec<RecordBatch> =
-            output.stream.try_collect().await.map_err(QueryError::Execution)?;
-        assert!(batches.iter().all(|batch| batch.schema() == schema), "batches keep the schema");
+        let batches: Vec<RecordBatch> = output
+            .stream
+            .try_collect()
+            .await
+            .map_err(QueryError::Execution)?;
+        assert!(
+            batches.iter().all(|batch| batch.schema() == schema),
+            "batches keep the schema"
+        );
         if batches.is_empty() {
             return Ok(vec![RecordBatch::new_empty(schema)]);
         }
         Ok(batches)
     }
 
-    pub async fn output(&self, text: &str, params: Params) -> Result<QueryOutput, QueryError> {
-        self.engine.sql(&self.database, text, params, QueryOptions::default()).await
+    pub(crate) async fn output(
+        &self,
+        text: &str,
+        params: Params,
+    ) -> Result<QueryOutput, QueryError> {
+        self.engine
+            .sql(&self.database, text, params, QueryOptions::default())
+            .await
     }
 
     /// The result as a table, each line trimmed; compare with [`check`](Self::check).
-    pub async fn shown(&self, text: &str) -> String {
+    pub(crate) async fn shown(&self, text: &str) -> String {
         match self.sql(text).await {
             Ok(batches) => pretty_format_batches(&batches).unwrap().to_string(),
             Err(error) => format!("{:?}: {error}", error.kind()),
@@ -206,7 +267,7 @@ impl World {
 
     /// Compares the result (or the error, as `Kind: text`) with what is expected.
     #[track_caller]
-    pub fn check<'a>(
+    pub(crate) fn check<'a>(
         &'a self,
         text: &'a str,
         expected: &'a str,
@@ -214,35 +275,48 @@ impl World {
         let at = std::panic::Location::caller();
         async move {
             let shown = self.shown(text).await;
-            assert_eq!(trimmed(&shown), trimmed(expected), "{text} at {at}\n{shown}");
+            assert_eq!(
+                trimmed(&shown),
+                trimmed(expected),
+                "{text} at {at}\n{shown}"
+            );
         }
     }
 }
 
 /// Few partitions in every test, whatever the machine.
-pub fn settings() -> Settings {
-    Settings { target_partitions: 2, ..Settings::default() }
+pub(crate) fn settings() -> Settings {
+    Settings {
+        target_partitions: 2,
+        ..Settings::default()
+    }
 }
 
-pub fn trimmed(text: &str) -> String {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+pub(crate) fn trimmed(text: &str) -> String {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Rows by partition of the default template.
-pub fn days(rows: Rows) -> HashMap<PartitionKey, Rows> {
+pub(crate) fn days(rows: Rows) -> HashMap<PartitionKey, Rows> {
     let mut days: HashMap<PartitionKey, Rows> = HashMap::new();
     for (key, fields) in rows.0 {
         let day = PartitionKey::day_of(Timestamp::from_nanos(key.1));
-        days.entry(PartitionKey::for_day(day)).or_default().write(key, fields);
+        days.entry(PartitionKey::for_day(day))
+            .or_default()
+            .write(key, fields);
     }
     days
 }
 
 /// Rows in no file.
 #[derive(Debug, Default)]
-pub struct Buffer {
-    pub pieces: parking_lot::Mutex<HashMap<TableId, Vec<UnpersistedPiece>>>,
-    pub failure: parking_lot::Mutex<Option<UnpersistedError>>,
+pub(crate) struct Buffer {
+    pub(crate) pieces: parking_lot::Mutex<HashMap<TableId, Vec<UnpersistedPiece>>>,
+    pub(crate) failure: parking_lot::Mutex<Option<UnpersistedError>>,
 }
 
 #[async_trait]
@@ -264,10 +338,14 @@ impl UnpersistedRows for Buffer {
 
 fn projected(mut piece: UnpersistedPiece, schema: &SchemaRef) -> UnpersistedPiece {
     for batch in &mut piece.batches {
-        let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
-            Some(column) => column.clone(),
-            None => arrow::array::new_null_array(field.data_type(), batch.num_rows()),
-        });
+        let columns =
+            schema
+                .fields()
+                .iter()
+                .map(|field| match batch.column_by_name(field.name()) {
+                    Some(column) => column.clone(),
+                    None => arrow::array::new_null_array(field.data_type(), batch.num_rows()),
+                });
         *batch = RecordBatch::try_new(schema.clone(), columns.collect()).unwrap();
     }
     piece

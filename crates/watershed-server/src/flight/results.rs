@@ -41,7 +41,7 @@ pub(super) fn encode(
         watershed_storage::hydrate(&batch, &to).map_err(|e| Status::internal(e.to_string()))
     });
     let empty = RecordBatch::new_empty(Arc::clone(&plain));
-    let batches = keep_alive(batches.boxed(), empty);
+    let batches = keep_alive(batches.boxed(), empty, KEEP_ALIVE);
     FlightDataEncoderBuilder::new()
         .with_schema(plain)
         .build(batches.map_err(|status| FlightError::Tonic(Box::new(status))))
@@ -58,13 +58,16 @@ fn status_of(error: DataFusionError) -> Status {
 
 type Batches = BoxStream<'static, Result<RecordBatch, Status>>;
 
-/// Puts `empty` between the batches whenever the next one takes longer than [`KEEP_ALIVE`].
-fn keep_alive(batches: Batches, empty: RecordBatch) -> Batches {
-    futures::stream::unfold((batches, empty), |(mut batches, empty)| async move {
-        match tokio::time::timeout(KEEP_ALIVE, batches.next()).await {
-            Ok(Some(next)) => Some((next, (batches, empty))),
-            Ok(None) => None,
-            Err(_) => Some((Ok(empty.clone()), (batches, empty))),
+/// Puts `empty` between the batches whenever the next one takes longer than `patience`.
+fn keep_alive(batches: Batches, empty: RecordBatch, patience: Duration) -> Batches {
+    futures::stream::unfold(batches, move |mut batches| {
+        let empty = empty.clone();
+        async move {
+            match tokio::time::timeout(patience, batches.next()).await {
+                Ok(Some(next)) => Some((next, batches)),
+                Ok(None) => None,
+                Err(_) => Some((Ok(empty), batches)),
+            }
         }
     })
     .boxed()

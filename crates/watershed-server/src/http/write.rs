@@ -144,7 +144,7 @@ fn write_error(error: WriteError, dialect: Dialect) -> ApiError {
 
 /// The answer for a batch of which some or all lines were refused.
 fn rejected(rejection: &Rejection) -> ApiError {
-    let what = if rejection.refused_whole {
+    let lead = if rejection.refused_whole {
         "failed to parse line protocol: errors encountered on line(s):\n"
     } else if rejection.written > 0 {
         "partial write has occurred, errors encountered on line(s): "
@@ -152,7 +152,7 @@ fn rejected(rejection: &Rejection) -> ApiError {
         "no data written, errors encountered on line(s): "
     };
     let lines: Vec<&str> = rejection.lines.iter().map(|l| l.message.as_str()).collect();
-    let message = format!("{what}{}", lines.join("\n"));
+    let message = format!("{lead}{}", lines.join("\n"));
     let code = if rejection.all_outside_retention { Code::Unprocessable } else { Code::Invalid };
     let mut error = ApiError::new(code, message);
     error.line = rejection.lines.first().map(|l| l.line);

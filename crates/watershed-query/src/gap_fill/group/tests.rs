@@ -27,7 +27,11 @@ fn check(
     let spec = Spec {
         groups: vec![0],
         time: 1,
-        grid: Grid { first, last, step: Step::Nanos(10) },
+        grid: Grid {
+            first,
+            last,
+            step: Step::Nanos(10),
+        },
         fills: vec![(2, fill)],
         nulls_first: true,
     };
@@ -36,8 +40,16 @@ fn check(
     while let Some(batch) = filling.next(2) {
         let batch = batch.unwrap();
         assert!(batch.num_rows() <= 2);
-        assert_eq!(batch.column(0).null_count(), 0, "{}", pretty_format_batches(&[batch]).unwrap());
-        let times = batch.column(1).as_primitive::<TimestampNanosecondType>().iter();
+        assert_eq!(
+            batch.column(0).null_count(),
+            0,
+            "{}",
+            pretty_format_batches(&[batch]).unwrap()
+        );
+        let times = batch
+            .column(1)
+            .as_primitive::<TimestampNanosecondType>()
+            .iter();
         found.extend(times.zip(batch.column(2).as_primitive::<Int64Type>().iter()));
     }
     assert_eq!(found, expected);
@@ -47,15 +59,29 @@ fn check(
 fn every_bucket_has_a_row() {
     let rows = [(Some(10), Some(1)), (Some(40), Some(7))];
     let both = (Some(0), Some(50));
-    let at = |values: [Option<i64>; 6]| -> Vec<_> {
-        (0..6).map(|i| Some(i * 10)).zip(values).collect()
-    };
-    check(&rows, both, Fill::Null, &at([None, Some(1), None, None, Some(7), None]));
+    let at =
+        |values: [Option<i64>; 6]| -> Vec<_> { (0..6).map(|i| Some(i * 10)).zip(values).collect() };
+    check(
+        &rows,
+        both,
+        Fill::Null,
+        &at([None, Some(1), None, None, Some(7), None]),
+    );
     let previous = at([None, Some(1), Some(1), Some(1), Some(7), Some(7)]);
     check(&rows, both, Fill::Previous, &previous);
-    check(&rows, both, Fill::Linear, &at([None, Some(1), Some(3), Some(5), Some(7), None]));
+    check(
+        &rows,
+        both,
+        Fill::Linear,
+        &at([None, Some(1), Some(3), Some(5), Some(7), None]),
+    );
     let value = Fill::Value(ScalarValue::Int64(Some(0)));
-    check(&rows, both, value, &at([Some(0), Some(1), Some(0), Some(0), Some(7), Some(0)]));
+    check(
+        &rows,
+        both,
+        value,
+        &at([Some(0), Some(1), Some(0), Some(0), Some(7), Some(0)]),
+    );
 }
 
 #[test]
@@ -68,15 +94,31 @@ fn open_ends_are_those_of_the_group() {
 #[test]
 fn nulls_of_the_input_are_filled_too() {
     let rows = [(Some(0), Some(4)), (Some(10), None), (Some(20), Some(6))];
-    let filled = |value| [(Some(0), Some(4)), (Some(10), Some(value)), (Some(20), Some(6))];
+    let filled = |value| {
+        [
+            (Some(0), Some(4)),
+            (Some(10), Some(value)),
+            (Some(20), Some(6)),
+        ]
+    };
     check(&rows, (None, None), Fill::Previous, &filled(4));
     check(&rows, (None, None), Fill::Linear, &filled(5));
-    check(&rows, (None, None), Fill::Value(ScalarValue::Int64(Some(9))), &filled(9));
+    check(
+        &rows,
+        (None, None),
+        Fill::Value(ScalarValue::Int64(Some(9))),
+        &filled(9),
+    );
 }
 
 #[test]
 fn rows_without_time_or_off_the_grid_stay() {
-    let rows = [(None, Some(5)), (Some(3), Some(1)), (Some(10), Some(2)), (Some(77), Some(3))];
+    let rows = [
+        (None, Some(5)),
+        (Some(3), Some(1)),
+        (Some(10), Some(2)),
+        (Some(77), Some(3)),
+    ];
     let expected = [
         (None, Some(5)),
         (Some(0), None),
@@ -86,16 +128,29 @@ fn rows_without_time_or_off_the_grid_stay() {
         (Some(77), Some(3)),
     ];
     check(&rows, (Some(0), Some(20)), Fill::Null, &expected);
-    check(&[(None, Some(5))], (Some(0), Some(20)), Fill::Null, &[(None, Some(5))]);
+    check(
+        &[(None, Some(5))],
+        (Some(0), Some(20)),
+        Fill::Null,
+        &[(None, Some(5))],
+    );
 }
 
 #[test]
 fn integers_are_interpolated_toward_zero_and_without_overflow() {
     let rows = [(Some(0), Some(i64::MIN)), (Some(20), Some(i64::MAX))];
-    let expected = [(Some(0), Some(i64::MIN)), (Some(10), Some(0)), (Some(20), Some(i64::MAX))];
+    let expected = [
+        (Some(0), Some(i64::MIN)),
+        (Some(10), Some(0)),
+        (Some(20), Some(i64::MAX)),
+    ];
     check(&rows, (None, None), Fill::Linear, &expected);
     let rows = [(Some(0), Some(0)), (Some(20), Some(-3))];
-    let expected = [(Some(0), Some(0)), (Some(10), Some(-1)), (Some(20), Some(-3))];
+    let expected = [
+        (Some(0), Some(0)),
+        (Some(10), Some(-1)),
+        (Some(20), Some(-3)),
+    ];
     check(&rows, (None, None), Fill::Linear, &expected);
 }
 
@@ -119,7 +174,11 @@ fn of_a_selector_only_the_value_is_interpolated() {
     let spec = Spec {
         groups: vec![],
         time: 0,
-        grid: Grid { first: None, last: None, step: Step::Nanos(10) },
+        grid: Grid {
+            first: None,
+            last: None,
+            step: Step::Nanos(10),
+        },
         fills: vec![(1, Fill::Linear)],
         nulls_first: true,
     };
@@ -127,6 +186,9 @@ fn of_a_selector_only_the_value_is_interpolated() {
     let filled = filling.next(10).unwrap().unwrap();
     let filled = filled.column(1).as_struct();
     let values = filled.column(0).as_primitive::<Float64Type>();
-    assert_eq!(values.iter().collect::<Vec<_>>(), [Some(1.0), Some(2.0), Some(3.0)]);
+    assert_eq!(
+        values.iter().collect::<Vec<_>>(),
+        [Some(1.0), Some(2.0), Some(3.0)]
+    );
     assert!(filled.column(1).is_null(1));
 }

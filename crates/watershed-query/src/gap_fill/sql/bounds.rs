@@ -24,14 +24,20 @@ impl Constants {
             .with_config_options(Arc::clone(state.config_options()))
             .with_query_execution_start_time(state.execution_props().query_execution_start_time)
             .build();
-        Self { simplifier: ExprSimplifier::new(context), schema }
+        Self {
+            simplifier: ExprSimplifier::new(context),
+            schema,
+        }
     }
 
     /// The value of a constant; `what` names it in the error.
     pub(super) fn value(&self, expr: &Expr, what: &str) -> Result<ScalarValue> {
         let not_constant =
             || plan_datafusion_err!("{what} for gap fill query must evaluate to a scalar");
-        let coerced = self.simplifier.coerce(expr.clone(), &self.schema).map_err(|_| not_constant())?;
+        let coerced = self
+            .simplifier
+            .coerce(expr.clone(), &self.schema)
+            .map_err(|_| not_constant())?;
         match self.simplifier.simplify(coerced)? {
             Expr::Literal(value, _) => Ok(value),
             _ => Err(not_constant()),
@@ -61,8 +67,15 @@ pub(super) fn column_of(expr: &Expr) -> Option<&Column> {
 ///
 /// # Errors
 /// When one of them is not given.
-pub(super) fn bounds(input: &LogicalPlan, time: &Expr, constants: &Constants) -> Result<(i64, i64)> {
-    let mut found = Found { lower: None, upper: None };
+pub(super) fn bounds(
+    input: &LogicalPlan,
+    time: &Expr,
+    constants: &Constants,
+) -> Result<(i64, i64)> {
+    let mut found = Found {
+        lower: None,
+        upper: None,
+    };
     if let Some(column) = column_of(time) {
         found.search(input, column.clone(), constants)?;
     }
@@ -122,7 +135,12 @@ impl Found {
     fn read(&mut self, conjunct: &Expr, time: &Column, constants: &Constants) -> Result<()> {
         let is_time = |expr: &Expr| column_of(expr).is_some_and(|column| column.name == time.name);
         match conjunct {
-            Expr::Between(Between { expr, negated: false, low, high }) if is_time(expr) => {
+            Expr::Between(Between {
+                expr,
+                negated: false,
+                low,
+                high,
+            }) if is_time(expr) => {
                 self.lower = Some(constants.nanos(low, "lower bound")?);
                 self.upper = Some(constants.nanos(high, "upper bound")?);
                 Ok(())
@@ -130,12 +148,10 @@ impl Found {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_time(left) => {
                 self.compared(*op, right, constants)
             }
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_time(right) => {
-                match op.swap() {
-                    Some(op) => self.compared(op, left, constants),
-                    None => Ok(()),
-                }
-            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_time(right) => match op.swap() {
+                Some(op) => self.compared(op, left, constants),
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
     }

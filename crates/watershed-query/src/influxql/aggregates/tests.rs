@@ -14,14 +14,18 @@ fn percentile_takes_the_nearest_rank() {
 
 #[track_caller]
 fn check_mode(values: &[(f64, i64)], expected: f64) {
-    let mut accumulator =
-        ModeAccumulator { kept: Kept::new(vec![DataType::Float64, time_data_type()]) };
+    let mut accumulator = ModeAccumulator {
+        kept: Kept::new(vec![DataType::Float64, time_data_type()]),
+    };
     for (value, time) in values {
         let value: ArrayRef = Arc::new(Float64Array::from(vec![*value]));
         let time: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![*time]));
         accumulator.update_batch(&[value, time]).unwrap();
     }
-    assert_eq!(accumulator.evaluate().unwrap(), ScalarValue::Float64(Some(expected)));
+    assert_eq!(
+        accumulator.evaluate().unwrap(),
+        ScalarValue::Float64(Some(expected))
+    );
 }
 
 #[test]
@@ -33,9 +37,16 @@ fn mode_is_the_most_frequent_value() {
 
 #[test]
 fn mode_has_a_state_that_merges() {
-    let new = || ModeAccumulator { kept: Kept::new(vec![DataType::Float64, time_data_type()]) };
+    let new = || ModeAccumulator {
+        kept: Kept::new(vec![DataType::Float64, time_data_type()]),
+    };
     let mut part = new();
-    let values: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None, Some(7.0), Some(7.0)]));
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![
+        Some(1.0),
+        None,
+        Some(7.0),
+        Some(7.0),
+    ]));
     let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![1, 2, 3, 4]));
     part.update_batch(&[values, times]).unwrap();
     let state = part.state().unwrap();
@@ -48,13 +59,27 @@ fn mode_has_a_state_that_merges() {
 
 #[test]
 fn integral_is_cut_at_the_borders_of_buckets() {
-    let values: ArrayRef = Arc::new(Float64Array::from(vec![Some(2.0), None, Some(6.0), Some(6.0)]));
+    let values: ArrayRef = Arc::new(Float64Array::from(vec![
+        Some(2.0),
+        None,
+        Some(6.0),
+        Some(6.0),
+    ]));
     let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![0, 5, 20, 24]));
     let areas = |buckets: Option<&Buckets>| {
         let areas = integral::contributions(&values, &times, buckets).unwrap();
-        areas.as_primitive::<Float64Type>().iter().collect::<Vec<_>>()
+        areas
+            .as_primitive::<Float64Type>()
+            .iter()
+            .collect::<Vec<_>>()
     };
     assert_eq!(areas(None), [Some(0.0), None, Some(80.0), Some(24.0)]);
-    let buckets = Buckets::Fixed { nanos: 10, offset: 0 };
-    assert_eq!(areas(Some(&buckets)), [Some(30.0), None, Some(0.0), Some(24.0)]);
+    let buckets = Buckets::Fixed {
+        nanos: 10,
+        offset: 0,
+    };
+    assert_eq!(
+        areas(Some(&buckets)),
+        [Some(30.0), None, Some(0.0), Some(24.0)]
+    );
 }

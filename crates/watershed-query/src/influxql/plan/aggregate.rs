@@ -73,7 +73,8 @@ impl Lower for Calls<'_> {
                     Some(argument) => self.value(argument)?,
                     None => Value::null(),
                 };
-                self.planner.window(call, argument, &Order::default(), &mut self.windows)
+                self.planner
+                    .window(call, argument, &Order::default(), &mut self.windows)
             }
             _ => {
                 if let Some(at) = self.results.iter().position(|result| result.key == *expr) {
@@ -87,8 +88,15 @@ impl Lower for Calls<'_> {
                 if value.value_type == ValueType::Null {
                     return Ok(Value::null());
                 }
-                let Value { expr: result, value_type } = value;
-                self.results.push(CallResult { key: expr.clone(), expr: result, value_type });
+                let Value {
+                    expr: result,
+                    value_type,
+                } = value;
+                self.results.push(CallResult {
+                    key: expr.clone(),
+                    expr: result,
+                    value_type,
+                });
                 Ok(self.result(self.results.len() - 1))
             }
         }
@@ -186,7 +194,11 @@ impl Calls<'_> {
         let function = WindowFunction::IntegralParts { buckets };
         let groups = self.planner.group_columns();
         let name = format!("p{}", self.parts.len());
-        self.parts.push(function.over(argument.float(), column(TIME), groups, order)?.alias(&name));
+        self.parts.push(
+            function
+                .over(argument.float(), column(TIME), groups, order)?
+                .alias(&name),
+        );
         Ok(self.aggregate(sum(column(&name))) / lit(unit as f64))
     }
 
@@ -229,7 +241,9 @@ impl Calls<'_> {
 
     /// What stands in the row of the only selector.
     fn of_selected(&mut self, selector: &Call, wanted: PlanExpr) -> Result<PlanExpr> {
-        let Some(Expr::Var(var)) = selector.args.first() else { return Ok(Value::null().expr) };
+        let Some(Expr::Var(var)) = selector.args.first() else {
+            return Ok(Value::null().expr);
+        };
         let argument = self.argument(&selector.name, var)?;
         self.of_chosen_row(selector, argument.expr, wanted)
     }
@@ -279,14 +293,24 @@ impl Planner<'_> {
             _ if self.query.clauses.buckets.is_some() => column(BUCKET),
             _ => self.group_time(),
         };
-        let Calls { inputs, parts, aggregates, results, windows, .. } = calls;
+        let Calls {
+            inputs,
+            parts,
+            aggregates,
+            results,
+            windows,
+            ..
+        } = calls;
         let plan = self.inputs(inputs, parts)?;
         let plan = self.grouped(plan, aggregates)?;
         let mut exprs = self.group_columns();
         exprs.push(time.alias(TIME));
-        exprs.extend(results.iter().enumerate().map(|(at, result)| {
-            result.expr.clone().alias(CallResult::name(at))
-        }));
+        exprs.extend(
+            results
+                .iter()
+                .enumerate()
+                .map(|(at, result)| result.expr.clone().alias(CallResult::name(at))),
+        );
         let plan = plan.project(exprs)?.build()?;
         let plan = windows.apply(self.filled_results(plan, &results)?)?;
         let mut exprs = self.result_keys();
@@ -325,7 +349,9 @@ impl Planner<'_> {
         // Without groups an aggregation has a row even if there are no rows; the statement has none.
         let rows = count(lit(1_i64)).alias(ROWS);
         let all = aggregates.into_iter().chain([rows]);
-        Ok(plan.aggregate(keys, all)?.filter(column(ROWS).gt(lit(0_i64)))?)
+        Ok(plan
+            .aggregate(keys, all)?
+            .filter(column(ROWS).gt(lit(0_i64)))?)
     }
 
     fn filled_results(&self, plan: LogicalPlan, results: &[CallResult]) -> Result<LogicalPlan> {
@@ -348,7 +374,11 @@ impl Planner<'_> {
         columns: Vec<FillColumn>,
     ) -> Result<LogicalPlan> {
         let clauses = &self.query.clauses;
-        let Some(buckets) = clauses.buckets.as_ref().filter(|_| clauses.fill != Fill::None) else {
+        let Some(buckets) = clauses
+            .buckets
+            .as_ref()
+            .filter(|_| clauses.fill != Fill::None)
+        else {
             return Ok(plan);
         };
         let start = |bound: Option<i64>| bound.and_then(|bound| buckets.start(bound));

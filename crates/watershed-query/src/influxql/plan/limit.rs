@@ -24,7 +24,10 @@ pub(super) struct Order {
 
 impl Order {
     pub(super) fn ties(ties: Vec<PlanExpr>) -> Self {
-        Self { ties, ranked: false }
+        Self {
+            ties,
+            ranked: false,
+        }
     }
 
     /// The columns of the plan that the order needs.
@@ -33,7 +36,10 @@ impl Order {
     }
 
     pub(super) fn ranked() -> Self {
-        Self { ties: vec![column(RANK)], ranked: true }
+        Self {
+            ties: vec![column(RANK)],
+            ranked: true,
+        }
     }
 }
 
@@ -51,12 +57,18 @@ impl Planner<'_> {
             _ if self.has_windows() => self.limited_by_column(plan, &order)?,
             (Some(limit), offset) if self.query.groups.is_empty() => {
                 let builder = LogicalPlanBuilder::from(plan);
-                builder.sort(self.order(&order))?.limit(offset, Some(limit))?.build()?
+                builder
+                    .sort(self.order(&order))?
+                    .limit(offset, Some(limit))?
+                    .build()?
             }
             _ => {
                 let number = self.row_number(&order)?.alias("n");
                 let kept = self.within(column("n"));
-                LogicalPlanBuilder::from(plan).window(vec![number])?.filter(kept)?.build()?
+                LogicalPlanBuilder::from(plan)
+                    .window(vec![number])?
+                    .filter(kept)?
+                    .build()?
             }
         };
         let mut exprs = self.result_keys();
@@ -66,7 +78,13 @@ impl Planner<'_> {
         }
         let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
         let (name, groups) = (self.relation.name.clone(), self.query.groups.clone());
-        Ok(Planned { name, plan, groups, fields, ranked: order.ranked })
+        Ok(Planned {
+            name,
+            plan,
+            groups,
+            fields,
+            ranked: order.ranked,
+        })
     }
 
     /// The group columns and time.
@@ -85,7 +103,8 @@ impl Planner<'_> {
 
     /// Whether the column has a window function in it.
     pub(super) fn is_windowed(expr: &Expr) -> bool {
-        let is_window = |e: &Expr| matches!(e, Expr::Call(call) if kind(&call.name) == Some(Kind::Window));
+        let is_window =
+            |e: &Expr| matches!(e, Expr::Call(call) if kind(&call.name) == Some(Kind::Window));
         expr.any(&mut |e| is_window(e))
     }
 
@@ -95,7 +114,9 @@ impl Planner<'_> {
     }
 
     fn row_number(&self, order: &Order) -> Result<PlanExpr> {
-        let number = row_number().partition_by(self.group_columns()).order_by(self.order(order));
+        let number = row_number()
+            .partition_by(self.group_columns())
+            .order_by(self.order(order));
         Ok(number.build()?)
     }
 
@@ -104,7 +125,12 @@ impl Planner<'_> {
         let offset = i64::try_from(self.query.clauses.offset).unwrap_or(i64::MAX);
         let number = datafusion::logical_expr::cast(number, arrow::datatypes::DataType::Int64);
         let after = number.clone().gt(lit(offset));
-        match self.query.clauses.limit.and_then(|limit| i64::try_from(limit).ok()) {
+        match self
+            .query
+            .clauses
+            .limit
+            .and_then(|limit| i64::try_from(limit).ok())
+        {
             Some(limit) => after.and(number.lt_eq(lit(offset.saturating_add(limit)))),
             None => after,
         }
@@ -139,7 +165,9 @@ impl Planner<'_> {
     fn value_number(&self, value: PlanExpr, order: &Order) -> Result<PlanExpr> {
         let function = WindowFunctionDefinition::AggregateUDF(count_udaf());
         let count = PlanExpr::from(WindowFunction::new(function, vec![value]));
-        let count = count.partition_by(self.group_columns()).order_by(self.order(order));
+        let count = count
+            .partition_by(self.group_columns())
+            .order_by(self.order(order));
         // Up to this row, not to the last of its equals.
         Ok(count.window_frame(WindowFrame::new(Some(true))).build()?)
     }

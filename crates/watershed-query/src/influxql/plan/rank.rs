@@ -78,16 +78,28 @@ impl Planner<'_> {
 
     /// One percentile, with the row it stands in.
     pub(super) fn percentile(&self) -> Result<Planned> {
-        let mut lower = RankedRows { planner: self, inputs: Inputs::default() };
-        let Some(selector) = self.selector() else { return invalid("percentile is missing") };
+        let mut lower = RankedRows {
+            planner: self,
+            inputs: Inputs::default(),
+        };
+        let Some(selector) = self.selector() else {
+            return invalid("percentile is missing");
+        };
         let value = lower.argument(selector);
         if !value.value_type.is_number() {
-            return invalid(format!("percentile of a {} is not possible", value.value_type));
+            return invalid(format!(
+                "percentile of a {} is not possible",
+                value.value_type
+            ));
         }
         let ties = lower.inputs.add_all(self.ties());
         let (fields, planned) = self.fields(&mut lower)?;
         let order = by_value(value.expr.clone(), true, ties);
-        let number = row_number().partition_by(self.keys()).order_by(order).build()?.alias("n");
+        let number = row_number()
+            .partition_by(self.keys())
+            .order_by(order)
+            .build()?
+            .alias("n");
         let function = WindowFunctionDefinition::AggregateUDF(count_udaf());
         let count = PlanExpr::from(WindowFunction::new(function, vec![value.expr.clone()]));
         let count = count.partition_by(self.keys()).build()?.alias("m");
@@ -114,14 +126,25 @@ impl Planner<'_> {
 
     /// `top` and `bottom`.
     pub(super) fn top_bottom(&self) -> Result<Planned> {
-        let Some(call) = self.top_call() else { return invalid("top is missing") };
-        let mut lower = RankedRows { planner: self, inputs: Inputs::default() };
+        let Some(call) = self.top_call() else {
+            return invalid("top is missing");
+        };
+        let mut lower = RankedRows {
+            planner: self,
+            inputs: Inputs::default(),
+        };
         let value = lower.argument(call);
         if !value.value_type.is_number() {
-            return invalid(format!("{} of a {} is not possible", call.name, value.value_type));
+            return invalid(format!(
+                "{} of a {} is not possible",
+                call.name, value.value_type
+            ));
         }
         let tags = &call.args[1..call.args.len() - 1];
-        let tags = tags.iter().map(|tag| Ok(lower.leaf(tag)?.expr)).collect::<Result<Vec<_>>>()?;
+        let tags = tags
+            .iter()
+            .map(|tag| Ok(lower.leaf(tag)?.expr))
+            .collect::<Result<Vec<_>>>()?;
         let ties = lower.inputs.add_all(self.ties());
         let (fields, planned) = self.fields(&mut lower)?;
         let plan = self.inputs(lower.inputs, Vec::new())?;
@@ -130,7 +153,10 @@ impl Planner<'_> {
         if !tags.is_empty() {
             // First the best row of each tuple of tags.
             let tuples = self.keys().into_iter().chain(tags).collect();
-            let number = row_number().partition_by(tuples).order_by(order.clone()).build()?;
+            let number = row_number()
+                .partition_by(tuples)
+                .order_by(order.clone())
+                .build()?;
             plan = plan.window(vec![number.alias("of_tags")])?;
             plan = plan.filter(cast(column("of_tags"), DataType::Int64).eq(lit(1_i64)))?;
         }
@@ -138,7 +164,11 @@ impl Planner<'_> {
             Some(Expr::Integer(limit)) => *limit,
             _ => 0,
         };
-        let number = row_number().partition_by(self.keys()).order_by(order).build()?.alias("n");
+        let number = row_number()
+            .partition_by(self.keys())
+            .order_by(order)
+            .build()?
+            .alias("n");
         plan = plan.window(vec![number])?;
         plan = plan.filter(cast(column("n"), DataType::Int64).lt_eq(lit(limit)))?;
         let mut exprs = self.result_keys();
@@ -162,7 +192,10 @@ impl Planner<'_> {
 
     /// `distinct` alone: the values in the order in which they first appear.
     pub(super) fn distinct(&self) -> Result<Planned> {
-        let mut lower = RankedRows { planner: self, inputs: Inputs::default() };
+        let mut lower = RankedRows {
+            planner: self,
+            inputs: Inputs::default(),
+        };
         let (fields, planned) = self.fields(&mut lower)?;
         // There is nothing in the list but the call, so its argument is the only input.
         let value = column(&Inputs::name(0));
@@ -173,7 +206,14 @@ impl Planner<'_> {
         let plan = LogicalPlanBuilder::from(plan).aggregate(keys, vec![first])?;
         let mut exprs = self.group_columns();
         let buckets = self.query.clauses.buckets.is_some();
-        exprs.push(if buckets { column(BUCKET) } else { self.group_time() }.alias(TIME));
+        exprs.push(
+            if buckets {
+                column(BUCKET)
+            } else {
+                self.group_time()
+            }
+            .alias(TIME),
+        );
         exprs.extend(fields);
         exprs.push(column(RANK));
         let plan = plan.project(exprs)?.build()?;

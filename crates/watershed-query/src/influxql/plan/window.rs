@@ -85,14 +85,22 @@ impl Planner<'_> {
             Some(Expr::Duration(nanos)) => Some(*nanos),
             _ => None,
         };
-        let interval = self.query.clauses.buckets.as_ref().map(|buckets| buckets.nanos());
+        let interval = self
+            .query
+            .clauses
+            .buckets
+            .as_ref()
+            .map(|buckets| buckets.nanos());
         let of_rate = unit.or(interval).unwrap_or(NANOS_PER_SECOND);
         let non_negative = call.name.starts_with("non_negative");
         match call.name.as_str() {
-            "derivative" | "non_negative_derivative" => {
-                WindowFunction::Derivative { unit: of_rate, non_negative }
-            }
-            "elapsed" => WindowFunction::Elapsed { unit: unit.unwrap_or(1) },
+            "derivative" | "non_negative_derivative" => WindowFunction::Derivative {
+                unit: of_rate,
+                non_negative,
+            },
+            "elapsed" => WindowFunction::Elapsed {
+                unit: unit.unwrap_or(1),
+            },
             "cumulative_sum" => WindowFunction::CumulativeSum,
             "moving_average" => {
                 let points = match call.args.get(1) {
@@ -109,10 +117,16 @@ impl Planner<'_> {
     pub(super) fn raw_window(&self) -> Result<Planned> {
         let mut inputs = Inputs::default();
         let order = Order::ties(inputs.add_all(self.ties()));
-        let mut lower =
-            WindowRows { planner: self, inputs, windows: Windows::default(), order: order.clone() };
+        let mut lower = WindowRows {
+            planner: self,
+            inputs,
+            windows: Windows::default(),
+            order: order.clone(),
+        };
         let (fields, planned) = self.fields(&mut lower)?;
-        let WindowRows { inputs, windows, .. } = lower;
+        let WindowRows {
+            inputs, windows, ..
+        } = lower;
         let mut exprs = self.groups()?;
         exprs.push(column(TIME).alias(TIME));
         exprs.extend(inputs.into_exprs());
@@ -130,7 +144,9 @@ impl Planner<'_> {
         let fields = self.query.fields.iter().enumerate();
         let windowed = fields.filter(|(_, field)| Self::is_windowed(&field.expr));
         let present = windowed.map(|(at, _)| column(&field_column(at)).is_not_null());
-        present.reduce(PlanExpr::or).unwrap_or_else(|| datafusion::logical_expr::lit(true))
+        present
+            .reduce(PlanExpr::or)
+            .unwrap_or_else(|| datafusion::logical_expr::lit(true))
     }
 }
 
@@ -155,6 +171,7 @@ impl Lower for WindowRows<'_> {
             ValueType::Null | ValueType::Tag => Value::null(),
             value_type => Value::new(self.inputs.add(argument.expr), value_type),
         };
-        self.planner.window(call, argument, &self.order, &mut self.windows)
+        self.planner
+            .window(call, argument, &self.order, &mut self.windows)
     }
 }

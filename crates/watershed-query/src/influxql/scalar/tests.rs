@@ -11,7 +11,11 @@ fn buckets_begin_at_multiples_of_their_length_after_the_offset() {
     assert_eq!(buckets(20, 5).start(24), Some(5));
     assert_eq!(buckets(20, 45).start(24), Some(5));
     assert_eq!(buckets(20, -5).start(14), Some(-5));
-    assert_eq!(buckets(7 * 86_400 * SECOND, 0).start(SECOND), Some(0), "weeks begin on Thursdays");
+    assert_eq!(
+        buckets(7 * 86_400 * SECOND, 0).start(SECOND),
+        Some(0),
+        "weeks begin on Thursdays"
+    );
     assert_eq!(buckets(10, 0).start(i64::MIN), None);
 }
 
@@ -24,10 +28,19 @@ fn a_tag_that_is_absent_is_matched_as_empty_text() {
         signature: Signature::any(1, Volatility::Immutable),
     };
     let tag: ArrayRef = Arc::new(
-        texts.iter().copied().collect::<arrow::array::DictionaryArray<arrow::datatypes::Int32Type>>(),
+        texts
+            .iter()
+            .copied()
+            .collect::<arrow::array::DictionaryArray<arrow::datatypes::Int32Type>>(),
     );
     let matched = function("^$|a", true).matches_dictionary(&tag).unwrap();
-    assert_eq!(matched.iter().collect::<Vec<_>>(), [Some(true), Some(true), Some(false)]);
+    assert_eq!(
+        matched.iter().collect::<Vec<_>>(),
+        [Some(true), Some(true), Some(false)]
+    );
     let field = function("^$|a", false).matches(texts.into_iter());
-    assert_eq!(field.iter().collect::<Vec<_>>(), [Some(true), None, Some(false)]);
+    assert_eq!(
+        field.iter().collect::<Vec<_>>(),
+        [Some(true), None, Some(false)]
+    );
 }

@@ -4,7 +4,10 @@ use watershed_influxql::parse_expr;
 const SECOND: i64 = 1_000_000_000;
 
 fn split_text(text: &str) -> String {
-    let context = TimeContext { now: 100 * SECOND, zone: None };
+    let context = TimeContext {
+        now: 100 * SECOND,
+        zone: None,
+    };
     let condition = parse_expr(text).unwrap();
     match split(&condition, context) {
         Ok((bounds, rest)) => {
@@ -28,7 +31,10 @@ fn comparisons_with_time_become_one_range() {
     check("time >= 1s AND time < 2s", "1000000000 1999999999 | -");
     check("TIME = 7", "7 7 | -");
     check("time > now() - 1m", "40000000001 .. | -");
-    check("time <= '1970-01-01T00:00:01Z' + 500ms", ".. 1500000000 | -");
+    check(
+        "time <= '1970-01-01T00:00:01Z' + 500ms",
+        ".. 1500000000 | -",
+    );
     check("time < 2 * 3s / 2", ".. 2999999999 | -");
     check("time < 1.5 * 2s", ".. 2999999999 | -");
 }
@@ -44,6 +50,9 @@ fn the_connective_does_not_matter() {
 fn wrong_time_expressions_are_refused() {
     check("time != 5", "invalid time comparison operator: !=");
     check("time > 'noon'", "'noon' is not a valid timestamp");
-    check("time > x", "invalid expression \"x\": found symbol 'x', expected now() or a literal duration, float, integer and timestamp string");
+    check(
+        "time > x",
+        "invalid expression \"x\": found symbol 'x', expected now() or a literal duration, float, integer and timestamp string",
+    );
     check("time > foo()", "invalid time range expression");
 }

@@ -6,18 +6,35 @@ fn check(function: WindowFunction, points: &[(i64, Option<f64>)], expected: &[Op
     let values: ArrayRef = Arc::new(points.iter().map(|p| p.1).collect::<Float64Array>());
     let times: Vec<i64> = points.iter().map(|p| p.0).collect();
     let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(times));
-    let result = cast(&function.evaluate(&values, &times).unwrap(), &DataType::Float64).unwrap();
-    assert_eq!(result.as_primitive::<Float64Type>().iter().collect::<Vec<_>>(), expected);
+    let result = cast(
+        &function.evaluate(&values, &times).unwrap(),
+        &DataType::Float64,
+    )
+    .unwrap();
+    assert_eq!(
+        result
+            .as_primitive::<Float64Type>()
+            .iter()
+            .collect::<Vec<_>>(),
+        expected
+    );
 }
 
-const POINTS: [(i64, Option<f64>); 5] =
-    [(0, None), (10, Some(4.0)), (20, None), (30, Some(10.0)), (35, Some(9.0))];
+const POINTS: [(i64, Option<f64>); 5] = [
+    (0, None),
+    (10, Some(4.0)),
+    (20, None),
+    (30, Some(10.0)),
+    (35, Some(9.0)),
+];
 
 #[test]
 fn nulls_are_skipped() {
     let nothing = None;
     check(
-        WindowFunction::Difference { non_negative: false },
+        WindowFunction::Difference {
+            non_negative: false,
+        },
         &POINTS,
         &[nothing, nothing, nothing, Some(6.0), Some(-1.0)],
     );
@@ -27,7 +44,10 @@ fn nulls_are_skipped() {
         &[nothing, nothing, nothing, Some(6.0), nothing],
     );
     check(
-        WindowFunction::Derivative { unit: 10, non_negative: false },
+        WindowFunction::Derivative {
+            unit: 10,
+            non_negative: false,
+        },
         &POINTS,
         &[nothing, nothing, nothing, Some(3.0), Some(-2.0)],
     );
@@ -53,7 +73,18 @@ fn descending_order_turns_the_change_round() {
     let mut points = POINTS;
     points.reverse();
     let nothing = None;
-    let rate = WindowFunction::Derivative { unit: 10, non_negative: false };
-    check(rate, &points, &[nothing, Some(2.0), nothing, Some(-3.0), nothing]);
-    check(WindowFunction::Elapsed { unit: 1 }, &points, &[nothing, Some(5.0), nothing, Some(20.0), nothing]);
+    let rate = WindowFunction::Derivative {
+        unit: 10,
+        non_negative: false,
+    };
+    check(
+        rate,
+        &points,
+        &[nothing, Some(2.0), nothing, Some(-3.0), nothing],
+    );
+    check(
+        WindowFunction::Elapsed { unit: 1 },
+        &points,
+        &[nothing, Some(5.0), nothing, Some(20.0), nothing],
+    );
 }

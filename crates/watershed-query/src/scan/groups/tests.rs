@@ -15,7 +15,10 @@ fn piece(partition: &str, counter: u64, min: i64, max: i64) -> Piece {
         partition: PartitionKey::new(partition),
         writer: WriterId::new(1),
         epoch: Epoch::new(1),
-        counters: CounterRange { min: counter, max: counter },
+        counters: CounterRange {
+            min: counter,
+            max: counter,
+        },
         times: TimeRange::from_nanos(min, max),
         batches: vec![batch],
     })
@@ -24,7 +27,11 @@ fn piece(partition: &str, counter: u64, min: i64, max: i64) -> Piece {
 /// The counters of the pieces, group by group.
 fn shown(groups: &[Group]) -> Vec<Vec<u64>> {
     let counters = |group: &Group| {
-        group.pieces.iter().map(|piece| piece.order().max_counter.get()).collect()
+        group
+            .pieces
+            .iter()
+            .map(|piece| piece.order().max_counter.get())
+            .collect()
     };
     groups.iter().map(counters).collect()
 }
@@ -38,21 +45,41 @@ fn pieces_that_overlap_are_together_oldest_first() {
         piece("b", 3, 10, 20),
         piece("a", 5, 0, 9),
     ];
-    assert_eq!(shown(&group(pieces, TimeRange::ALL)), [vec![5], vec![1, 4], vec![2], vec![3]]);
+    assert_eq!(
+        shown(&group(pieces, TimeRange::ALL)),
+        [vec![5], vec![1, 4], vec![2], vec![3]]
+    );
 }
 
 #[test]
 fn what_overlaps_outside_the_wanted_times_is_not_merged() {
-    let pieces = || vec![piece("a", 1, 0, 20), piece("a", 2, 0, 5), piece("a", 3, 15, 30)];
-    assert_eq!(shown(&group(pieces(), TimeRange::from_nanos(6, 14))), [vec![1]]);
-    assert_eq!(shown(&group(pieces(), TimeRange::from_nanos(21, 40))), [vec![3]]);
-    assert_eq!(shown(&group(pieces(), TimeRange::from_nanos(5, 14))), [vec![1, 2]]);
+    let pieces = || {
+        vec![
+            piece("a", 1, 0, 20),
+            piece("a", 2, 0, 5),
+            piece("a", 3, 15, 30),
+        ]
+    };
+    assert_eq!(
+        shown(&group(pieces(), TimeRange::from_nanos(6, 14))),
+        [vec![1]]
+    );
+    assert_eq!(
+        shown(&group(pieces(), TimeRange::from_nanos(21, 40))),
+        [vec![3]]
+    );
+    assert_eq!(
+        shown(&group(pieces(), TimeRange::from_nanos(5, 14))),
+        [vec![1, 2]]
+    );
     assert_eq!(shown(&group(pieces(), TimeRange::ALL)), [vec![1, 2, 3]]);
 }
 
 #[test]
 fn groups_are_spread_and_none_is_lost() {
-    let pieces = (0..7).map(|at| piece("a", at, at as i64, at as i64)).collect();
+    let pieces = (0..7)
+        .map(|at| piece("a", at, at as i64, at as i64))
+        .collect();
     let lists = spread(group(pieces, TimeRange::ALL), 3);
     let mut sizes: Vec<usize> = lists.iter().map(Vec::len).collect();
     sizes.sort_unstable();

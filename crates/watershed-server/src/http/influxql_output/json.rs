@@ -312,6 +312,3 @@ impl Indenter {
         out.extend(std::iter::repeat_n(b' ', 2 * self.depth));
     }
 }
-
-#[cfg(test)]
-mod tests;
