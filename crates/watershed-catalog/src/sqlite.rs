@@ -68,6 +68,8 @@ struct Inner {
 #[derive(Debug)]
 struct Writer {
     connection: SqliteConnection,
+    /// How to connect again.
+    options: SqliteConnectOptions,
     /// SQLite's `data_version`: moves when someone else has changed the file.
     data_version: i64,
 }
@@ -97,10 +99,15 @@ impl SqliteCatalog {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            // A reader whose transaction SQLite has ended by itself would go on with an old snapshot.
+            .after_release(|connection, _| {
+                Box::pin(async move { Ok(connection.ping().await.is_ok() && !connection.is_in_transaction()) })
+            })
             .connect_lazy_with(options.read_only(true));
         let cache = RwLock::default();
         let mut writer = Writer {
             connection,
+            options: write,
             data_version: 0,
         };
         writer.begin(&cache).await?.rollback().await?;
@@ -116,8 +123,22 @@ impl SqliteCatalog {
 }
 
 impl Writer {
+    /// Connects again when the connection is not at rest. On a full disk or an I/O error SQLite ends the
+    /// transaction itself, and the driver then counts it as open for ever.
+    async fn heal(&mut self) -> Result<(), CatalogError> {
+        // The ping also lets the rollback of an abandoned transaction finish.
+        let healthy = self.connection.ping().await.is_ok() && !self.connection.is_in_transaction();
+        if !healthy {
+            tracing::warn!("connecting to the catalog again after an interrupted transaction");
+            self.connection = self.options.connect().await?;
+            self.data_version = 0;
+        }
+        Ok(())
+    }
+
     /// Begins a transaction that holds the write lock of the file, with the cache up to date.
     async fn begin(&mut self, cache: &RwLock<Cache>) -> Result<Change<'_>, CatalogError> {
+        self.heal().await?;
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         let version = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&mut *transaction)

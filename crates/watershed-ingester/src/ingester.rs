@@ -262,7 +262,8 @@ impl Inner {
             self.signals.wake.notify_one();
         }
         let limit_bytes = self.settings.wal_bytes_max;
-        if used_bytes >= limit_bytes {
+        // With nothing buffered there is nothing to persist: only a new segment lets the old one go.
+        if used_bytes >= limit_bytes && self.buffer.bytes() > 0 {
             self.metrics.append_refusals.inc();
             return Err(AppendError::LogFull {
                 used_bytes,
@@ -292,6 +293,7 @@ async fn open_log(settings: &Settings) -> Result<Recovery, StartError> {
     let dir = settings.wal_dir.clone();
     let wal = watershed_wal::Settings {
         segment_bytes_max: settings.wal_segment_bytes_max(),
+        queue_bytes_max: settings.wal_queue_bytes_max,
         ..watershed_wal::Settings::default()
     };
     let open = tokio::task::spawn_blocking(move || watershed_wal::open(&dir, wal));

@@ -13,6 +13,8 @@ pub struct Settings {
     /// The most bytes the log may take on disk; appends are refused above. From half of it on, the
     /// partitions that hold it up are persisted. Default 4 GiB.
     pub wal_bytes_max: u64,
+    /// The bytes that may wait for the log, also the largest batch it takes. Default 64 MiB.
+    pub wal_queue_bytes_max: usize,
     /// From so many buffered bytes on, partitions are persisted, the largest first. Default 256 MiB.
     pub buffer_bytes_soft: u64,
     /// Appends are refused when they would take the buffer, and what waits to get into it, above so
@@ -41,6 +43,7 @@ impl Settings {
         Self {
             wal_dir: wal_dir.into(),
             wal_bytes_max: 4_096 * MIB,
+            wal_queue_bytes_max: 64 << 20,
             buffer_bytes_soft: 256 * MIB,
             buffer_bytes_hard: 768 * MIB,
             persist_partition_bytes: 64 * MIB,

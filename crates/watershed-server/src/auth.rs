@@ -82,7 +82,9 @@ pub enum SchemeCase {
 impl Authorization {
     /// Reads `Bearer t`, `Token t` or `Basic base64(user:t)`; the user is ignored.
     pub fn read(header: Option<&HeaderValue>, case: SchemeCase) -> Self {
-        let Some(header) = header else { return Self::Absent };
+        let Some(header) = header else {
+            return Self::Absent;
+        };
         let token = header.to_str().ok().and_then(|text| token_in(text, case));
         token.map_or(Self::Unusable, Self::Token)
     }
@@ -172,7 +174,11 @@ pub struct Authenticator {
 impl Authenticator {
     /// `required: false` lets everyone do everything.
     pub fn new(catalog: Arc<dyn Catalog>, clock: Arc<dyn Clock>, required: bool) -> Self {
-        Self { catalog, clock, required }
+        Self {
+            catalog,
+            clock,
+            required,
+        }
     }
 
     /// Finds out who holds `token`.

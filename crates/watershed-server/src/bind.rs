@@ -10,9 +10,13 @@ use watershed_query::{ParamValue, Params};
 pub(crate) enum ParamsJsonError {
     #[error("params: expected a JSON object: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("JSON arrays are not supported as query parameters. Parameter '{0}' must be a string, a number, a boolean or null")]
+    #[error(
+        "JSON arrays are not supported as query parameters. Parameter '{0}' must be a string, a number, a boolean or null"
+    )]
     Array(String),
-    #[error("JSON objects are not supported as query parameters. Parameter '{0}' must be a string, a number, a boolean or null")]
+    #[error(
+        "JSON objects are not supported as query parameters. Parameter '{0}' must be a string, a number, a boolean or null"
+    )]
     Object(String),
     #[error("Parameter type 'NULL' is not supported by InfluxQL")]
     Null,
@@ -37,11 +41,13 @@ pub(crate) fn params_from_members(
                 Value::Null => ParamValue::Null,
                 Value::Bool(value) => ParamValue::Bool(value),
                 Value::String(text) => ParamValue::String(text),
-                Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
-                    (Some(value), ..) => ParamValue::U64(value),
-                    (None, Some(value), _) => ParamValue::I64(value),
-                    (None, None, value) => ParamValue::F64(value.unwrap_or(f64::NAN)),
-                },
+                Value::Number(number) => {
+                    match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                        (Some(value), ..) => ParamValue::U64(value),
+                        (None, Some(value), _) => ParamValue::I64(value),
+                        (None, None, value) => ParamValue::F64(value.unwrap_or(f64::NAN)),
+                    }
+                }
                 Value::Array(_) => return Err(ParamsJsonError::Array(name)),
                 Value::Object(_) => return Err(ParamsJsonError::Object(name)),
             };
@@ -62,8 +68,10 @@ pub(crate) fn influxql_params(
                 ParamValue::Bool(value) => influxql::ParamValue::Boolean(*value),
                 ParamValue::I64(value) => influxql::ParamValue::Integer(*value),
                 // A number that fits is compared as an integer with integer columns.
-                ParamValue::U64(value) => i64::try_from(*value)
-                    .map_or(influxql::ParamValue::Unsigned(*value), influxql::ParamValue::Integer),
+                ParamValue::U64(value) => i64::try_from(*value).map_or(
+                    influxql::ParamValue::Unsigned(*value),
+                    influxql::ParamValue::Integer,
+                ),
                 ParamValue::F64(value) => influxql::ParamValue::Float(*value),
                 ParamValue::String(text) => influxql::ParamValue::String(text.clone()),
             };

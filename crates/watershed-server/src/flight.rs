@@ -48,7 +48,11 @@ pub(crate) fn routes(state: HttpState) -> axum::Router {
     });
     let mut routes = tonic::service::RoutesBuilder::default();
     routes.add_service(service).add_service(health);
-    routes.routes().prepare().into_axum_router().reset_fallback()
+    routes
+        .routes()
+        .prepare()
+        .into_axum_router()
+        .reset_fallback()
 }
 
 /// The service.
@@ -64,7 +68,11 @@ impl Flight {
         let headers = metadata.clone().into_headers();
         let header = headers.get(::http::header::AUTHORIZATION);
         let token = Authorization::read(header, SchemeCase::Any).token();
-        self.state.authenticator.identify(token.as_ref()).await.map_err(|e| status::of_auth(&e))
+        self.state
+            .authenticator
+            .identify(token.as_ref())
+            .await
+            .map_err(|e| status::of_auth(&e))
     }
 
     /// Finds out who asks, and that they may read the database.
@@ -77,7 +85,12 @@ impl Flight {
         }
     }
 
-    async fn query(&self, database: &DatabaseName, plan: &Plan, debug: bool) -> Result<QueryOutput, Status> {
+    async fn query(
+        &self,
+        database: &DatabaseName,
+        plan: &Plan,
+        debug: bool,
+    ) -> Result<QueryOutput, Status> {
         let engine = &self.state.query;
         let options = QueryOptions { debug };
         match plan {
@@ -105,7 +118,9 @@ impl Flight {
         let debug = ticket::debug_of(&metadata);
         let (plan, read) = self.planned(&metadata, &database, &descriptor, debug)?;
         let schema = self.schema(&database, &plan, debug).await?;
-        let endpoint = FlightEndpoint::new().with_ticket(Ticket { ticket: read.encode() });
+        let endpoint = FlightEndpoint::new().with_ticket(Ticket {
+            ticket: read.encode(),
+        });
         FlightInfo::new()
             .try_with_schema(&schema)
             .map(|info| info.with_endpoint(endpoint).with_descriptor(descriptor))
@@ -123,7 +138,9 @@ impl Flight {
         let language = ticket::language_of(metadata);
         let plan = command::plan(&message, language)?;
         let read = match &plan {
-            Plan::InfluxQl { text, .. } => ReadTicket::text(database, text, Language::InfluxQl, debug),
+            Plan::InfluxQl { text, .. } => {
+                ReadTicket::text(database, text, Language::InfluxQl, debug)
+            }
             Plan::Sql { .. } | Plan::Metadata(_) => ReadTicket::command(database, &message, debug),
         };
         Ok((plan, read))
@@ -142,17 +159,26 @@ impl Flight {
                 described.map_err(|e| status::of_query(&e))?.schema
             }
             // A query runs when its stream is polled; here it is only planned.
-            Plan::InfluxQl { .. } | Plan::Metadata(_) => self.query(database, plan, debug).await?.schema,
+            Plan::InfluxQl { .. } | Plan::Metadata(_) => {
+                self.query(database, plan, debug).await?.schema
+            }
         };
         Ok(watershed_storage::hydrate_schema(&schema).as_ref().clone())
     }
 }
 
-fn influxql_statement(text: &str, params: &Params) -> Result<watershed_influxql::Statement, Status> {
-    let invalid = |text: String| Status::invalid_argument(format!("Error while planning query: {text}"));
-    let mut statements = parse_statements(text).map_err(|e| invalid(format!("error parsing query: {e}")))?;
+fn influxql_statement(
+    text: &str,
+    params: &Params,
+) -> Result<watershed_influxql::Statement, Status> {
+    let invalid =
+        |text: String| Status::invalid_argument(format!("Error while planning query: {text}"));
+    let mut statements =
+        parse_statements(text).map_err(|e| invalid(format!("error parsing query: {e}")))?;
     if statements.len() != 1 {
-        return Err(invalid("The context currently only supports a single InfluxQL statement".into()));
+        return Err(invalid(
+            "The context currently only supports a single InfluxQL statement".into(),
+        ));
     }
     let params = crate::bind::influxql_params(params).map_err(|e| invalid(e.to_string()))?;
     watershed_influxql::check_all_used(&statements, &params).map_err(|e| invalid(e.to_string()))?;
@@ -172,35 +198,56 @@ impl FlightService for Flight {
 
     /// Turns credentials into the header the client is to send from now on. The token is not checked
     /// here: drivers send no database with the handshake, and the next call is checked anyway.
-    async fn handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Answer<HandshakeResponse> {
+    async fn handshake(
+        &self,
+        request: Request<Streaming<HandshakeRequest>>,
+    ) -> Answer<HandshakeResponse> {
         let headers = request.metadata().clone().into_headers();
         let header = headers.get(::http::header::AUTHORIZATION);
         let token = Authorization::read(header, SchemeCase::Any).token();
         let first = request.into_inner().message().await?;
-        let first = first.ok_or_else(|| Status::invalid_argument("Invalid handshake. No payload provided"))?;
-        let reply = HandshakeResponse { protocol_version: first.protocol_version, payload: first.payload };
+        let first = first
+            .ok_or_else(|| Status::invalid_argument("Invalid handshake. No payload provided"))?;
+        let reply = HandshakeResponse {
+            protocol_version: first.protocol_version,
+            payload: first.payload,
+        };
         let mut response = Response::new(futures::stream::iter([Ok(reply)]).boxed());
         if let Some(token) = token {
             let bearer = format!("Bearer {}", token.reveal()).parse();
-            let bearer = bearer.map_err(|_| Status::invalid_argument("Invalid handshake. Bad credentials"))?;
+            let bearer = bearer
+                .map_err(|_| Status::invalid_argument("Invalid handshake. Bad credentials"))?;
             response.metadata_mut().insert("authorization", bearer);
         }
         Ok(response)
     }
 
     async fn list_flights(&self, _: Request<Criteria>) -> Answer<FlightInfo> {
-        Err(Status::unimplemented("ListFlights is not offered; query information_schema.tables"))
+        Err(Status::unimplemented(
+            "ListFlights is not offered; query information_schema.tables",
+        ))
     }
 
-    async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+    async fn get_flight_info(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
         self.flight_info(request).await.map(Response::new)
     }
 
-    async fn poll_flight_info(&self, _: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
-        Err(Status::unimplemented("PollFlightInfo is not offered; use GetFlightInfo"))
+    async fn poll_flight_info(
+        &self,
+        _: Request<FlightDescriptor>,
+    ) -> Result<Response<PollInfo>, Status> {
+        Err(Status::unimplemented(
+            "PollFlightInfo is not offered; use GetFlightInfo",
+        ))
     }
 
-    async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+    async fn get_schema(
+        &self,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<SchemaResult>, Status> {
         let (metadata, _, descriptor) = request.into_parts();
         let database = ticket::database_of(&metadata)?;
         self.reader(&metadata, &database).await?;
@@ -224,7 +271,10 @@ impl FlightService for Flight {
         // Planning happens inside the stream, where the keep-alive can cover it, unless it fails at once.
         let output = self.query(&read.database, &plan, debug).await?;
         let stream: SendableRecordBatchStream = output.stream;
-        Ok(Response::new(results::encode(Arc::clone(&output.schema), stream)))
+        Ok(Response::new(results::encode(
+            Arc::clone(&output.schema),
+            stream,
+        )))
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Answer<PutResult> {
@@ -245,11 +295,20 @@ impl FlightService for Flight {
 
     async fn list_actions(&self, _: Request<Empty>) -> Answer<ActionType> {
         let action = |name: &str, description: &str| {
-            Ok(ActionType { r#type: name.to_owned(), description: description.to_owned() })
+            Ok(ActionType {
+                r#type: name.to_owned(),
+                description: description.to_owned(),
+            })
         };
         let actions = [
-            action("CreatePreparedStatement", "Plans a statement and returns a handle for it"),
-            action("ClosePreparedStatement", "Ends the use of a handle; nothing is kept, so nothing happens"),
+            action(
+                "CreatePreparedStatement",
+                "Plans a statement and returns a handle for it",
+            ),
+            action(
+                "ClosePreparedStatement",
+                "Ends the use of a handle; nothing is kept, so nothing happens",
+            ),
         ];
         Ok(Response::new(futures::stream::iter(actions).boxed()))
     }

@@ -20,11 +20,12 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
 use compat::{ApiError, Code, Dialect};
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_http::compression::CompressionLayer;
 use watershed_catalog::Catalog;
 use watershed_model::{Clock, Timestamp};
 use watershed_query::QueryEngine;
@@ -41,13 +42,16 @@ pub struct HttpSettings {
     pub request_bytes_max: usize,
     /// Writes in progress at one time; more are answered 503 before their body is read.
     pub writes_max: usize,
+    /// The most bytes of the bodies of writes in progress; beyond it they are answered 503 before their
+    /// body is read.
+    pub bodies_bytes_max: u64,
     /// The version that answers and headers carry.
     pub version: String,
 }
 
 /// What every handler needs.
 #[derive(Debug, Clone)]
-pub struct HttpState {
+pub(crate) struct HttpState {
     pub(crate) settings: Arc<HttpSettings>,
     pub(crate) authenticator: Authenticator,
     pub(crate) catalog: Arc<dyn Catalog>,
@@ -58,27 +62,70 @@ pub struct HttpState {
     pub(crate) started: Timestamp,
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) writes: Arc<Semaphore>,
+    /// In units of [`BODY_UNIT_BYTES`].
+    pub(crate) bodies: Arc<Semaphore>,
 }
 
+/// The unit in which memory for bodies is handed out.
+pub(crate) const BODY_UNIT_BYTES: u64 = 1024;
+
 impl HttpState {
-    /// A place among the writes in progress, or the answer that there is none.
-    pub(crate) fn admit_write(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+    /// A place among the writes in progress, and memory for a body of about `bytes`, or the answer that
+    /// there is none.
+    pub(crate) fn admit_write(&self, bytes: u64) -> Result<WritePermit, ApiError> {
         if self.stopping.load(Ordering::Acquire) {
-            return Err(ApiError::new(Code::Unavailable, "the server is shutting down"));
+            return Err(ApiError::new(
+                Code::Unavailable,
+                "the server is shutting down",
+            ));
         }
-        Arc::clone(&self.writes).try_acquire_owned().map_err(|_| ApiError::overloaded())
+        let place = Arc::clone(&self.writes).try_acquire_owned();
+        let most = self.settings.request_bytes_max as u64;
+        let units = bytes.min(most).div_ceil(BODY_UNIT_BYTES);
+        // A single body may always be taken, however small the limit is.
+        let units = units.min(self.settings.bodies_bytes_max / BODY_UNIT_BYTES);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let body = Arc::clone(&self.bodies).try_acquire_many_owned(units);
+        match (place, body) {
+            (Ok(place), Ok(body)) => Ok(WritePermit {
+                _place: place,
+                _body: body,
+            }),
+            _ => Err(ApiError::overloaded()),
+        }
     }
+}
+
+/// Held while a write is in progress.
+#[derive(Debug)]
+pub(crate) struct WritePermit {
+    _place: OwnedSemaphorePermit,
+    _body: OwnedSemaphorePermit,
 }
 
 /// All HTTP routes.
 pub(crate) fn routes(state: HttpState) -> Router {
     Router::new()
-        .route("/api/v2/write", post(write::v2).fallback(method_not_allowed))
+        .route(
+            "/api/v2/write",
+            post(write::v2).fallback(method_not_allowed),
+        )
         .route("/write", post(write::v1).fallback(method_not_allowed_v1))
         .route("/api/v3/write_lp", any(method_not_allowed))
-        .route("/query", get(query_v1::get).post(query_v1::post).fallback(method_not_allowed_v1))
-        .route("/api/v3/query_sql", get(query_v3::sql_get).post(query_v3::sql_post))
-        .route("/api/v3/query_influxql", get(query_v3::influxql_get).post(query_v3::influxql_post))
+        .route(
+            "/query",
+            get(query_v1::get)
+                .post(query_v1::post)
+                .fallback(method_not_allowed_v1),
+        )
+        .route(
+            "/api/v3/query_sql",
+            get(query_v3::sql_get).post(query_v3::sql_post),
+        )
+        .route(
+            "/api/v3/query_influxql",
+            get(query_v3::influxql_get).post(query_v3::influxql_post),
+        )
         .route("/api/v2/query", any(flux_not_supported))
         .route("/api/v2/query/{*rest}", any(flux_not_supported))
         .route("/api/v2/delete", any(deletes_not_supported))
@@ -89,11 +136,26 @@ pub(crate) fn routes(state: HttpState) -> Router {
         .route("/ready", get(probe::ready))
         .route("/api/v2/ready", get(probe::ready))
         .route("/metrics", get(probe::metrics))
-        .route("/api/v0/databases", get(admin::list_databases).post(admin::create_database))
+        .route(
+            "/api/v0/databases",
+            get(admin::list_databases).post(admin::create_database),
+        )
         .route("/api/v0/databases/{name}", delete(admin::delete_database))
-        .route("/api/v0/tokens", get(admin::list_tokens).post(admin::create_token))
-        .route("/api/v0/tokens/{id}", get(admin::get_token).delete(admin::revoke_token))
+        .route(
+            "/api/v0/tokens",
+            get(admin::list_tokens).post(admin::create_token),
+        )
+        .route(
+            "/api/v0/tokens/{id}",
+            get(admin::get_token).delete(admin::revoke_token),
+        )
         .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(
+            CompressionLayer::new()
+                .gzip(true)
+                .compress_when(is_worth_compressing),
+        )
         .layer(from_fn_with_state(state.clone(), standard_headers))
         .with_state(state)
 }
@@ -124,8 +186,37 @@ async fn deletes_not_supported() -> ApiError {
     )
 }
 
+/// Marks an answer whose pieces must reach the client as they come.
+#[derive(Debug, Clone, Copy)]
+struct Unbuffered;
+
+/// The shortest answer that is compressed when the client takes gzip: below it fits one packet anyway.
+const COMPRESSED_BYTES_MIN: u16 = 1024;
+
+/// Whether an answer is compressed. A compressor holds bytes back, so not where pieces must arrive one by
+/// one: chunks, and everything gRPC.
+fn is_worth_compressing(
+    _: StatusCode,
+    _: Version,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> bool {
+    let grpc = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let short = length.is_some_and(|bytes| bytes < u64::from(COMPRESSED_BYTES_MIN));
+    !grpc && !short && extensions.get::<Unbuffered>().is_none()
+}
+
 /// Version, build and request id on every answer; one metric a request.
-async fn standard_headers(State(state): State<HttpState>, request: Request, next: Next) -> Response {
+async fn standard_headers(
+    State(state): State<HttpState>,
+    request: Request,
+    next: Next,
+) -> Response {
     let id = request.headers().get(&X_REQUEST_ID).cloned();
     let id = id.or_else(|| HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()).ok());
     let mut response = next.run(request).await;
@@ -164,7 +255,11 @@ async fn authenticate(
         Prefer::Header => header.or(password),
         Prefer::Parameter => password.or(header),
     };
-    state.authenticator.identify(token.as_ref()).await.map_err(auth_error)
+    state
+        .authenticator
+        .identify(token.as_ref())
+        .await
+        .map_err(auth_error)
 }
 
 fn auth_error(error: AuthError) -> ApiError {
@@ -182,7 +277,11 @@ fn auth_error(error: AuthError) -> ApiError {
 /// Finds out who sends a management request and insists on the operator's rights.
 async fn authenticate_operator(state: &HttpState, headers: &HeaderMap) -> Result<(), ApiError> {
     let identity = authenticate(state, headers, None, Prefer::Header).await?;
-    if identity.is_operator() { Ok(()) } else { Err(ApiError::forbidden()) }
+    if identity.is_operator() {
+        Ok(())
+    } else {
+        Err(ApiError::forbidden())
+    }
 }
 
 /// Runs a handler that may end early with an error.

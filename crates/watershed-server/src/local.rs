@@ -60,7 +60,10 @@ impl UnpersistedRows for LocalRows {
         });
         match work.await {
             Ok(Ok(pieces)) => Ok(pieces),
-            Ok(Err(error)) => Err(UnpersistedError { kind: error.kind(), message: error.to_string() }),
+            Ok(Err(error)) => Err(UnpersistedError {
+                kind: error.kind(),
+                message: error.to_string(),
+            }),
             Err(error) => Err(UnpersistedError {
                 kind: ErrorKind::Internal,
                 message: format!("reading buffered rows ended early: {error}"),

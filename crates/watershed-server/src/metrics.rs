@@ -31,15 +31,38 @@ impl Metrics {
     /// Registers the server's metrics next to those that are in `registry` already.
     pub fn new(registry: Arc<Mutex<Registry>>) -> Self {
         let responses = Family::default();
-        let (write_bytes, write_rows, queries) = (Counter::default(), Counter::default(), Counter::default());
+        let (write_bytes, write_rows, queries) =
+            (Counter::default(), Counter::default(), Counter::default());
         {
             let mut to = registry.lock();
-            to.register("watershed_http_responses", "HTTP answers by class of status", responses.clone());
-            to.register("watershed_http_write_bytes", "line protocol accepted for parsing, decompressed", write_bytes.clone());
-            to.register("watershed_http_write_rows", "points acknowledged", write_rows.clone());
-            to.register("watershed_queries", "queries begun, over HTTP and Flight", queries.clone());
+            to.register(
+                "watershed_http_responses",
+                "HTTP answers by class of status",
+                responses.clone(),
+            );
+            to.register(
+                "watershed_http_write_bytes",
+                "line protocol accepted for parsing, decompressed",
+                write_bytes.clone(),
+            );
+            to.register(
+                "watershed_http_write_rows",
+                "points acknowledged",
+                write_rows.clone(),
+            );
+            to.register(
+                "watershed_queries",
+                "queries begun, over HTTP and Flight",
+                queries.clone(),
+            );
         }
-        Self { registry, responses, write_bytes, write_rows, queries }
+        Self {
+            registry,
+            responses,
+            write_bytes,
+            write_rows,
+            queries,
+        }
     }
 
     pub(crate) fn count_response(&self, status: StatusCode) {

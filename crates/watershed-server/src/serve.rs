@@ -4,7 +4,7 @@ use crate::auth::Authenticator;
 use crate::flight;
 use crate::http::{self, HttpSettings, HttpState};
 use crate::metrics::Metrics;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -20,6 +20,9 @@ use watershed_query::QueryEngine;
 
 /// How long connections may take to finish what they are doing after the stop signal.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How long a peer may take to send a request's head, or to answer a ping over HTTP/2.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Connections open at one time; more wait in the operating system's queue.
 const CONNECTIONS_MAX: usize = 8192;
@@ -55,6 +58,11 @@ impl Server {
     pub fn new(parts: Parts) -> Self {
         let stopping = Arc::new(AtomicBool::new(false));
         let writes = Arc::new(Semaphore::new(parts.settings.writes_max));
+        let units = parts.settings.bodies_bytes_max / http::BODY_UNIT_BYTES;
+        let units = usize::try_from(units)
+            .unwrap_or(usize::MAX)
+            .min(Semaphore::MAX_PERMITS);
+        let bodies = Arc::new(Semaphore::new(units));
         let state = HttpState {
             settings: Arc::new(parts.settings),
             authenticator: parts.authenticator,
@@ -66,6 +74,7 @@ impl Server {
             metrics: parts.metrics,
             stopping: Arc::clone(&stopping),
             writes,
+            bodies,
         };
         let routes = flight::routes(state.clone()).merge(http::routes(state));
         Self { routes, stopping }
@@ -76,7 +85,11 @@ impl Server {
     ///
     /// # Errors
     /// When the listener breaks. Failures of one connection are logged and harm no other.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         tokio::pin!(stop);
@@ -101,19 +114,39 @@ impl Server {
         }
         self.stopping.store(true, Ordering::Release);
         drop(listener);
-        if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+        if tokio::time::timeout(GRACE, graceful.shutdown())
+            .await
+            .is_err()
+        {
             tracing::warn!("some connections did not end in time and are cut");
         }
         Ok(())
     }
 
-    fn connection(&self, stream: TcpStream, graceful: &GracefulShutdown, place: tokio::sync::OwnedSemaphorePermit) {
+    fn connection(
+        &self,
+        stream: TcpStream,
+        graceful: &GracefulShutdown,
+        place: tokio::sync::OwnedSemaphorePermit,
+    ) {
         // Answers are small and whole: waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(self.routes.clone());
         let mut builder = auto::Builder::new(TokioExecutor::new());
+        // Peers that fell silent, through loss of power or on purpose, must not hold places for ever.
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(SILENCE);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(SILENCE);
         // Large result batches need large windows to keep a fast reader busy.
-        builder.http2().adaptive_window(true).max_concurrent_streams(1024);
+        builder
+            .http2()
+            .adaptive_window(true)
+            .max_concurrent_streams(1024);
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
@@ -128,5 +161,8 @@ impl Server {
 /// Whether an error of `accept` concerns the one connection that was about to be accepted.
 fn is_of_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }

@@ -171,6 +171,12 @@ struct CloseAtEnd<'a, T>(&'a Queue<T>);
 
 impl<T> Drop for CloseAtEnd<'_, T> {
     fn drop(&mut self) {
+        if thread::panicking() {
+            // A server that takes writes it can't log helps no one. What is acknowledged is on disk and is
+            // replayed at the next start.
+            tracing::error!("the log's thread panicked; stopping the process");
+            std::process::abort();
+        }
         self.0.close();
         self.0.clear();
     }
@@ -190,7 +196,10 @@ fn run<T>(mut writer: Writer, queue: &Queue<T>, mut on_group: impl FnMut(Outcome
             }
             Err(error) => {
                 writer.shared.stats.add_failure();
-                tracing::error!(%error, "could not write group to log");
+                let cause = std::error::Error::source(&error)
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                tracing::error!(%error, cause, "could not write group to log");
                 Outcome::Failed(Failure {
                     payloads: payloads.collect(),
                     error,

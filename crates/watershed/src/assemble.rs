@@ -4,6 +4,7 @@
 //!
 //! | path | what |
 //! |---|---|
+//! | `LOCK` | held by the one server that uses the directory |
 //! | `catalog.sqlite` | databases, tables, tokens, list of files |
 //! | `wal/` | the log: what is acknowledged and not yet in files |
 //! | `objects/` | Parquet files |
@@ -13,6 +14,7 @@ use anyhow::{Context as _, bail};
 use object_store::ObjectStore;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
+use std::fs::{DirBuilder, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -48,6 +50,8 @@ pub(crate) struct Node {
     pub(crate) ingester: Ingester,
     /// The operator token, when one was made just now.
     pub(crate) new_operator_token: Option<Secret>,
+    /// Held as long as the node lives.
+    _lock: File,
 }
 
 /// Opens the data directory, replays the log, and connects all parts. `queries` runs the queries.
@@ -55,20 +59,21 @@ pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<
     let dir = &settings.data_dir;
     let objects = dir.join("objects");
     let spill = dir.join("spill");
-    for each in [dir, &objects, &spill] {
-        std::fs::create_dir_all(each).with_context(|| format!("create the directory {}", each.display()))?;
+    create_private(dir)?;
+    // Before anything is read or changed: two servers on one directory would undo each other's work.
+    let lock = lock(dir)?;
+    // What a killed server left behind; nobody reads it again.
+    if spill.exists() {
+        std::fs::remove_dir_all(&spill).with_context(|| format!("empty {}", spill.display()))?;
     }
-    restrict(dir)?;
+    for each in [&objects, &spill] {
+        std::fs::create_dir_all(each)
+            .with_context(|| format!("create the directory {}", each.display()))?;
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let catalog = catalog(&dir.join("catalog.sqlite"), Arc::clone(&clock)).await?;
-    let new_operator_token = match (&settings.operator_token, settings.authentication) {
-        (Some(secret), _) => preset_operator_token(catalog.as_ref(), secret).await.map(|()| None)?,
-        (None, true) => first_operator_token(catalog.as_ref()).await?,
-        (None, false) => None,
-    };
-    let store: Arc<dyn ObjectStore> = Arc::new(
-        LocalStore::new(&objects).with_context(|| format!("open {}", objects.display()))?,
-    );
+    let store: Arc<dyn ObjectStore> =
+        Arc::new(LocalStore::new(&objects).with_context(|| format!("open {}", objects.display()))?);
     let mut registry = Registry::default();
     let dependencies = Dependencies {
         catalog: Arc::clone(&catalog),
@@ -76,12 +81,25 @@ pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<
         clock: Arc::clone(&clock),
         metrics: &mut registry,
     };
-    let ingester = Ingester::start(ingester_settings(&settings), dependencies).await.context("open the log")?;
+    let ingester = Ingester::start(ingester_settings(&settings), dependencies)
+        .await
+        .context("open the log")?;
+    // Only now, when nothing can fail any more: a token that is recorded must also be shown.
+    let new_operator_token = match (&settings.operator_token, settings.authentication) {
+        (Some(secret), _) => preset_operator_token(catalog.as_ref(), secret)
+            .await
+            .map(|()| None)?,
+        (None, true) => first_operator_token(catalog.as_ref()).await?,
+        (None, false) => None,
+    };
     let router = Router::new(
         Arc::clone(&catalog),
         Arc::new(LocalSink(ingester.clone())),
         Arc::clone(&clock),
-        RouterSettings { partial_writes: settings.partial_writes, ..RouterSettings::default() },
+        RouterSettings {
+            partial_writes: settings.partial_writes,
+            ..RouterSettings::default()
+        },
     );
     let query = QueryEngine::new(
         QuerySettings {
@@ -99,42 +117,83 @@ pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<
         settings: HttpSettings {
             request_bytes_max: settings.request_bytes_max,
             writes_max: settings.writes_max,
+            bodies_bytes_max: settings.buffer_bytes_max,
             version: format!("watershed-{}", env!("CARGO_PKG_VERSION")),
         },
-        authenticator: Authenticator::new(Arc::clone(&catalog), Arc::clone(&clock), settings.authentication),
+        authenticator: Authenticator::new(
+            Arc::clone(&catalog),
+            Arc::clone(&clock),
+            settings.authentication,
+        ),
         catalog,
         clock,
         router: Arc::new(router),
         query,
         metrics: Metrics::new(Arc::new(Mutex::new(registry))),
     });
-    Ok(Node { server, ingester, new_operator_token })
+    Ok(Node {
+        server,
+        ingester,
+        new_operator_token,
+        _lock: lock,
+    })
 }
 
 fn ingester_settings(settings: &Settings) -> IngesterSettings {
     let mut ingester = IngesterSettings::new(settings.data_dir.join("wal"));
     ingester.wal_bytes_max = settings.wal_bytes_max;
+    // A body that is taken must fit a record, whatever is in it.
+    ingester.wal_queue_bytes_max = ingester
+        .wal_queue_bytes_max
+        .max(2 * settings.request_bytes_max);
     ingester.buffer_bytes_hard = settings.buffer_bytes_max;
     ingester.buffer_bytes_soft = settings.buffer_bytes_max / 3;
     ingester
 }
 
-/// The directory holds everyone's data: only its owner may look inside.
-#[cfg(unix)]
-fn restrict(dir: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
-        .with_context(|| format!("restrict the directory {} to its owner", dir.display()))
+/// Makes the data directory if it is missing, for its owner alone: it holds everyone's data. One that is
+/// there keeps the rights its owner gave it.
+fn create_private(dir: &Path) -> anyhow::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(dir)
+        .with_context(|| format!("create the directory {}", dir.display()))
 }
 
-#[cfg(not(unix))]
-fn restrict(_: &Path) -> anyhow::Result<()> {
-    Ok(())
+/// Takes the data directory for this process.
+fn lock(dir: &Path) -> anyhow::Result<File> {
+    let path = dir.join("LOCK");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
+    let file = file.with_context(|| format!("open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!(
+                "another watershed server uses the data directory {}; stop it, or give another with --data-dir",
+                dir.display()
+            )
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("lock {}", path.display()))
+        }
+    }
 }
 
 async fn catalog(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Catalog>> {
     let catalog = SqliteCatalog::open(path, clock).await;
-    Ok(Arc::new(catalog.with_context(|| format!("open the catalog {}", path.display()))?))
+    Ok(Arc::new(catalog.with_context(|| {
+        format!("open the catalog {}", path.display())
+    })?))
 }
 
 /// Makes sure that the given token is an operator token in force.
@@ -147,7 +206,10 @@ async fn preset_operator_token(catalog: &dyn Catalog, secret: &Secret) -> anyhow
             bail!("the operator token given at start is a database token; give another")
         }
         Some(_) => Ok(()),
-        None => match catalog.create_token(operator(secret.hash(), "operator token given at start")).await {
+        None => match catalog
+            .create_token(operator(secret.hash(), "operator token given at start"))
+            .await
+        {
             Ok(_) | Err(CatalogError::TokenExists) => Ok(()),
             Err(error) => Err(error.into()),
         },
@@ -156,15 +218,28 @@ async fn preset_operator_token(catalog: &dyn Catalog, secret: &Secret) -> anyhow
 
 /// Makes an operator token when there is none yet.
 async fn first_operator_token(catalog: &dyn Catalog) -> anyhow::Result<Option<Secret>> {
-    if catalog.tokens().await?.iter().any(|token| token.operator && token.revoked_at.is_none()) {
+    if catalog
+        .tokens()
+        .await?
+        .iter()
+        .any(|token| token.operator && token.revoked_at.is_none())
+    {
         return Ok(None);
     }
     let secret = Secret::generate().context("make the operator token")?;
-    catalog.create_token(operator(secret.hash(), "operator token of the first start")).await?;
+    catalog
+        .create_token(operator(secret.hash(), "operator token of the first start"))
+        .await?;
     Ok(Some(secret))
 }
 
 fn operator(hash: TokenHash, description: &str) -> NewToken {
     let description = description.to_owned();
-    NewToken { hash, description, operator: true, permissions: Vec::new(), expires_at: None }
+    NewToken {
+        hash,
+        description,
+        operator: true,
+        permissions: Vec::new(),
+        expires_at: None,
+    }
 }

@@ -19,7 +19,12 @@ use std::path::PathBuf;
 
 /// Watershed, a time series database that speaks the InfluxDB protocols.
 #[derive(Debug, Parser)]
-#[command(name = "watershed", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "watershed",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -54,10 +59,22 @@ struct ServerArgs {
     #[arg(long, value_name = "URL", env = "WATERSHED_HOST", global = true)]
     host: Option<String>,
     /// The token; the operator token for databases and tokens.
-    #[arg(long, value_name = "TOKEN", env = "WATERSHED_TOKEN", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "WATERSHED_TOKEN",
+        hide_env_values = true,
+        global = true
+    )]
     token: Option<String>,
     /// The section of the profile file to take host, token and database from.
-    #[arg(long, value_name = "NAME", env = "WATERSHED_PROFILE", default_value = "default", global = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "WATERSHED_PROFILE",
+        default_value = "default",
+        global = true
+    )]
     profile: String,
     /// The profile file [default: watershed/config.toml in the user's configuration folder].
     #[arg(long, value_name = "FILE", env = "WATERSHED_CONFIG", global = true)]
@@ -91,7 +108,9 @@ impl Cli {
 
 /// Runs a client command: one thread is plenty.
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.context("start the runtime")?.block_on(work)
 }
 

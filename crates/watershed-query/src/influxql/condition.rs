@@ -75,6 +75,9 @@ impl Lower for Operands<'_> {
         match expr {
             // What can't be computed has no value; it is no error as it would be in SELECT.
             Expr::Binary(binary) if binary.op.is_arithmetic() => {
+                if let Some(text) = joined(expr) {
+                    return Ok(Value::new(lit(text), ValueType::String));
+                }
                 let left = self.value(&binary.left)?;
                 let right = self.value(&binary.right)?;
                 match super::expr::arithmetic(binary.op, left, right) {
@@ -90,6 +93,17 @@ impl Lower for Operands<'_> {
             }
             other => Rest(self).value(other),
         }
+    }
+}
+
+/// The text of `'a' + 'b'`. Only literals can be joined.
+fn joined(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::String(text) => Some(text.clone()),
+        Expr::Binary(binary) if binary.op == BinaryOp::Add => {
+            Some(joined(&binary.left)? + &joined(&binary.right)?)
+        }
+        _ => None,
     }
 }
 

@@ -134,6 +134,10 @@ impl Planner<'_> {
         if let Some(condition) = &self.query.clauses.condition {
             plan = plan.filter(condition::filter(self.relation, condition)?)?;
         }
+        // A row of a subquery is there because the subquery made it, whatever is in it.
+        if self.relation.subquery && self.query.class == Class::Raw {
+            return Ok(plan);
+        }
         let names = self.query.row_columns();
         let carrying = names
             .into_iter()

@@ -104,13 +104,15 @@ async fn play_file(name: &str) {
 async fn load(db: &str, lp: &str) -> World {
     let mut world = World::new().await;
     world.clock.set(Timestamp::from_nanos(NOW));
-    world.database = DatabaseName::new(db).unwrap();
-    let settings = DatabaseSettings::default();
-    let new = NewDatabase {
-        name: world.database.clone(),
-        settings,
-    };
-    world.catalog.create_database(new).await.unwrap();
+    let name = DatabaseName::new(db).unwrap();
+    if name != world.database {
+        let new = NewDatabase {
+            name: name.clone(),
+            settings: DatabaseSettings::default(),
+        };
+        world.catalog.create_database(new).await.unwrap();
+        world.database = name;
+    }
     let mut tables: BTreeMap<String, Rows> = BTreeMap::new();
     for point in parse_points(lp) {
         let point = point.unwrap();
@@ -367,11 +369,11 @@ fn read_series(json: &Json, epoch: Option<&str>) -> Series {
         .iter()
         .map(text)
         .collect();
-    let timed = columns.first().is_some_and(|first| first == "time");
+
     let row = |row: &Json| {
         let cells = row.as_array().unwrap().iter().enumerate();
         cells
-            .map(|(at, value)| read_cell(value, timed && at == 0 && epoch.is_none()))
+            .map(|(at, value)| read_cell(value, at == 0 && epoch.is_none()))
             .collect()
     };
     Series {
@@ -386,13 +388,14 @@ fn read_cell(json: &Json, time: bool) -> Cell {
     match json {
         Json::Null => Cell::Null,
         Json::Bool(value) => Cell::Boolean(*value),
-        Json::String(value) if time => {
-            let time = DateTime::parse_from_rfc3339(value).unwrap();
-            Cell::Time {
+        Json::String(value) if time => match DateTime::parse_from_rfc3339(value) {
+            Ok(time) => Cell::Time {
                 nanos: time.timestamp_nanos_opt().unwrap(),
                 offset_seconds: time.offset().local_minus_utc(),
-            }
-        }
+            },
+            // The first column of SHOW is text.
+            Err(_) => Cell::Text(value.clone()),
+        },
         Json::String(value) => Cell::Text(value.clone()),
         Json::Number(value) => match value.as_i128() {
             Some(value) => Cell::Integer(value),

@@ -2,8 +2,8 @@
 
 use super::prepared::Handle;
 use super::ticket::{Language, Read, ReadTicket};
-use arrow_flight::flight_descriptor::DescriptorType;
 use arrow_flight::FlightDescriptor;
+use arrow_flight::flight_descriptor::DescriptorType;
 use arrow_flight::sql::{
     Any, Command, CommandGetCatalogs, CommandGetDbSchemas, CommandGetSqlInfo, CommandGetTableTypes,
     CommandGetTables,
@@ -33,7 +33,9 @@ pub(super) enum Metadata {
 /// The command inside a descriptor.
 pub(super) fn of_descriptor(descriptor: &FlightDescriptor) -> Result<Any, Status> {
     if descriptor.r#type() != DescriptorType::Cmd {
-        return Err(Status::unimplemented("Unsupported message type: FlightInfo with Path"));
+        return Err(Status::unimplemented(
+            "Unsupported message type: FlightInfo with Path",
+        ));
     }
     decode(&descriptor.cmd)
 }
@@ -45,7 +47,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Any, Status> {
 
 /// What a command asks for. `language` is that of statement texts.
 pub(super) fn plan(any: &Any, language: Language) -> Result<Plan, Status> {
-    let command = Command::try_from(any.clone()).map_err(|e| planning(&format!("Invalid protobuf: {e}")))?;
+    let command =
+        Command::try_from(any.clone()).map_err(|e| planning(&format!("Invalid protobuf: {e}")))?;
     Ok(match command {
         Command::CommandStatementQuery(query) => text(query.query, language, Params::new()),
         Command::CommandPreparedStatementQuery(query) => {
@@ -65,7 +68,11 @@ pub(super) fn plan(any: &Any, language: Language) -> Result<Plan, Status> {
 /// What a ticket asks for.
 pub(super) fn of_ticket(ticket: &ReadTicket) -> Result<Plan, Status> {
     match &ticket.read {
-        Read::Text { text: query, language, params } => Ok(text(query.clone(), *language, params.clone())),
+        Read::Text {
+            text: query,
+            language,
+            params,
+        } => Ok(text(query.clone(), *language, params.clone())),
         Read::Command(any) => plan(any, Language::Sql),
     }
 }

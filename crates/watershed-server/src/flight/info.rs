@@ -31,7 +31,9 @@ pub(super) async fn answer(
         }
         Metadata::DbSchemas(command) => {
             let mut builder = command.clone().into_builder();
-            SCHEMAS.iter().for_each(|schema| builder.append(DEFAULT_CATALOG, schema));
+            SCHEMAS
+                .iter()
+                .for_each(|schema| builder.append(DEFAULT_CATALOG, schema));
             builder.build()
         }
         Metadata::TableTypes(command) => {
@@ -40,18 +42,29 @@ pub(super) async fn answer(
             builder.build()
         }
         Metadata::Tables(command) => {
-            let tables = engine.tables(database).await.map_err(|e| status::of_query(&e))?;
+            let tables = engine
+                .tables(database)
+                .await
+                .map_err(|e| status::of_query(&e))?;
             let mut builder = command.clone().into_builder();
             for table in tables {
                 let schema = watershed_storage::hydrate_schema(&table.schema);
                 builder
-                    .append(DEFAULT_CATALOG, &table.schema_name, &table.table_name, table.table_type, &schema)
+                    .append(
+                        DEFAULT_CATALOG,
+                        &table.schema_name,
+                        &table.table_name,
+                        table.table_type,
+                        &schema,
+                    )
                     .map_err(|e| Status::internal(e.to_string()))?;
             }
             builder.build()
         }
         Metadata::SqlInfo(command) => {
-            let infos = sql_infos().build().map_err(|e| Status::internal(e.to_string()))?;
+            let infos = sql_infos()
+                .build()
+                .map_err(|e| Status::internal(e.to_string()))?;
             command.clone().into_builder(&infos).build()
         }
     };
@@ -67,7 +80,10 @@ fn sql_infos() -> SqlInfoDataBuilder {
     infos.append(SqlInfo::FlightSqlServerReadOnly, true);
     infos.append(SqlInfo::FlightSqlServerSql, true);
     infos.append(SqlInfo::FlightSqlServerSubstrait, false);
-    infos.append(SqlInfo::FlightSqlServerTransaction, SqlSupportedTransaction::None as i32);
+    infos.append(
+        SqlInfo::FlightSqlServerTransaction,
+        SqlSupportedTransaction::None as i32,
+    );
     infos.append(SqlInfo::FlightSqlServerCancel, false);
     infos.append(SqlInfo::FlightSqlServerStatementTimeout, 0_i32);
     infos.append(SqlInfo::FlightSqlServerTransactionTimeout, 0_i32);
@@ -84,7 +100,10 @@ fn sql_infos() -> SqlInfoDataBuilder {
         SqlSupportedCaseSensitivity::SqlCaseSensitivityCaseInsensitive as i32,
     );
     infos.append(SqlInfo::SqlAllTablesAreSelectable, true);
-    infos.append(SqlInfo::SqlNullOrdering, SqlNullOrdering::SqlNullsSortedHigh as i32);
+    infos.append(
+        SqlInfo::SqlNullOrdering,
+        SqlNullOrdering::SqlNullsSortedHigh as i32,
+    );
     infos.append(SqlInfo::SqlSearchStringEscape, "\\");
     infos.append(SqlInfo::SqlSchemaTerm, "schema");
     infos.append(SqlInfo::SqlProcedureTerm, "procedure");

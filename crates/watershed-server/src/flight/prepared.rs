@@ -13,7 +13,8 @@ use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::{
     ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
-    ActionCreatePreparedStatementResult, Any, Command, DoPutPreparedStatementResult, ProstMessageExt as _,
+    ActionCreatePreparedStatementResult, Any, Command, DoPutPreparedStatementResult,
+    ProstMessageExt as _,
 };
 use arrow_flight::{Action, FlightData, IpcMessage, PutResult, SchemaAsIpc};
 use bytes::Bytes;
@@ -43,7 +44,10 @@ impl Handle {
     }
 
     fn encode_any(&self) -> Bytes {
-        let any = Any { type_url: HANDLE_URL.to_owned(), value: self.encode_to_vec().into() };
+        let any = Any {
+            type_url: HANDLE_URL.to_owned(),
+            value: self.encode_to_vec().into(),
+        };
         any.encode_to_vec().into()
     }
 
@@ -67,8 +71,12 @@ impl Handle {
 
     /// The bound values by the name of their placeholder.
     pub(super) fn params(&self) -> Result<Params, Status> {
-        let Some(bytes) = &self.bound else { return Ok(Params::new()) };
-        let bad = |e: arrow::error::ArrowError| Status::invalid_argument(format!("Invalid parameters: {e}"));
+        let Some(bytes) = &self.bound else {
+            return Ok(Params::new());
+        };
+        let bad = |e: arrow::error::ArrowError| {
+            Status::invalid_argument(format!("Invalid parameters: {e}"))
+        };
         let mut reader = StreamReader::try_new(bytes.as_ref(), None).map_err(bad)?;
         match reader.next() {
             Some(batch) => bound_values(&batch.map_err(bad)?),
@@ -82,13 +90,21 @@ impl Handle {
 fn bound_values(batch: &RecordBatch) -> Result<Params, Status> {
     let schema = batch.schema();
     let names: Vec<&String> = schema.fields().iter().map(|f| f.name()).collect();
-    let positional = names.iter().enumerate().all(|(i, n)| n.is_empty() || **n == i.to_string());
-    let values = batch.columns().iter().map(|column| first_value(column.as_ref()));
+    let positional = names
+        .iter()
+        .enumerate()
+        .all(|(i, n)| n.is_empty() || **n == i.to_string());
+    let values = batch
+        .columns()
+        .iter()
+        .map(|column| first_value(column.as_ref()));
     if positional {
         return Ok(Params::positional(values.collect::<Result<Vec<_>, _>>()?));
     }
     let named = names.iter().zip(values);
-    named.map(|(name, value)| Ok((name.trim_start_matches('$').to_owned(), value?))).collect()
+    named
+        .map(|(name, value)| Ok((name.trim_start_matches('$').to_owned(), value?)))
+        .collect()
 }
 
 fn first_value(column: &dyn Array) -> Result<ParamValue, Status> {
@@ -97,22 +113,34 @@ fn first_value(column: &dyn Array) -> Result<ParamValue, Status> {
         return Ok(ParamValue::Null);
     }
     let as_type = |wanted: DataType| {
-        cast(column, &wanted).map_err(|e| Status::invalid_argument(format!("Invalid parameter: {e}")))
+        cast(column, &wanted)
+            .map_err(|e| Status::invalid_argument(format!("Invalid parameter: {e}")))
     };
     Ok(match column.data_type() {
         DataType::Boolean => ParamValue::Bool(column.as_boolean().value(0)),
-        kind if kind.is_unsigned_integer() => {
-            ParamValue::U64(as_type(DataType::UInt64)?.as_primitive::<UInt64Type>().value(0))
-        }
-        kind if kind.is_signed_integer() => {
-            ParamValue::I64(as_type(DataType::Int64)?.as_primitive::<Int64Type>().value(0))
-        }
-        kind if kind.is_floating() || matches!(kind, DataType::Decimal128(..)) => {
-            ParamValue::F64(as_type(DataType::Float64)?.as_primitive::<Float64Type>().value(0))
-        }
+        kind if kind.is_unsigned_integer() => ParamValue::U64(
+            as_type(DataType::UInt64)?
+                .as_primitive::<UInt64Type>()
+                .value(0),
+        ),
+        kind if kind.is_signed_integer() => ParamValue::I64(
+            as_type(DataType::Int64)?
+                .as_primitive::<Int64Type>()
+                .value(0),
+        ),
+        kind if kind.is_floating() || matches!(kind, DataType::Decimal128(..)) => ParamValue::F64(
+            as_type(DataType::Float64)?
+                .as_primitive::<Float64Type>()
+                .value(0),
+        ),
         // A dense or sparse union is how some drivers send values of any type.
         DataType::Union(..) => first_value(column.as_union().value(0).as_ref())?,
-        _ => ParamValue::String(as_type(DataType::Utf8)?.as_string::<i32>().value(0).to_owned()),
+        _ => ParamValue::String(
+            as_type(DataType::Utf8)?
+                .as_string::<i32>()
+                .value(0)
+                .to_owned(),
+        ),
     })
 }
 
@@ -125,7 +153,8 @@ pub(super) async fn bind(data: Streaming<FlightData>) -> Result<PutResult, Statu
         Some(Err(status)) => return Err(status.clone()),
         None => None,
     };
-    let descriptor = descriptor.ok_or_else(|| Status::invalid_argument("DoPut needs a descriptor and data"))?;
+    let descriptor =
+        descriptor.ok_or_else(|| Status::invalid_argument("DoPut needs a descriptor and data"))?;
     let any = command::of_descriptor(&descriptor)?;
     let url = any.type_url.clone();
     let Ok(Command::CommandPreparedStatementQuery(query)) = Command::try_from(any) else {
@@ -134,15 +163,21 @@ pub(super) async fn bind(data: Streaming<FlightData>) -> Result<PutResult, Statu
     let handle = Handle::decode(&query.prepared_statement_handle)?;
     let data = data.map_err(|status| FlightError::Tonic(Box::new(status)));
     let mut batches = FlightRecordBatchStream::new_from_flight_data(data);
-    let batch = batches.next().await.ok_or_else(|| Status::invalid_argument("DoPut needs a row of values"))?;
+    let batch = batches
+        .next()
+        .await
+        .ok_or_else(|| Status::invalid_argument("DoPut needs a row of values"))?;
     let batch = batch.map_err(|e| Status::invalid_argument(format!("Invalid parameters: {e}")))?;
     // Reading them now tells the client at once what can't be bound.
     bound_values(&batch)?;
-    let bound = ipc_stream(&batch).map_err(|e| Status::invalid_argument(format!("Invalid parameters: {e}")))?;
+    let bound = ipc_stream(&batch)
+        .map_err(|e| Status::invalid_argument(format!("Invalid parameters: {e}")))?;
     let result = DoPutPreparedStatementResult {
         prepared_statement_handle: Some(Handle::new(handle.query, Some(bound)).encode_any()),
     };
-    Ok(PutResult { app_metadata: result.encode_to_vec().into() })
+    Ok(PutResult {
+        app_metadata: result.encode_to_vec().into(),
+    })
 }
 
 fn ipc_stream(batch: &RecordBatch) -> Result<Bytes, arrow::error::ArrowError> {
@@ -167,14 +202,19 @@ pub(super) async fn act(
         return Err(command::unsupported(&any.type_url));
     }
     let bad = |e: prost::DecodeError| {
-        Status::invalid_argument(format!("Error while planning Flight SQL : Invalid protobuf: {e}"))
+        Status::invalid_argument(format!(
+            "Error while planning Flight SQL : Invalid protobuf: {e}"
+        ))
     };
     let request = ActionCreatePreparedStatementRequest::decode(any.value.as_ref()).map_err(bad)?;
     let described = engine.describe_sql(database, &request.query).await;
     let described = described.map_err(|e| status::of_query(&e))?;
     let dataset = watershed_storage::hydrate_schema(&described.schema);
-    let parameters: Vec<Field> =
-        described.parameters.iter().map(|(name, kind)| Field::new(name, kind.clone(), true)).collect();
+    let parameters: Vec<Field> = described
+        .parameters
+        .iter()
+        .map(|(name, kind)| Field::new(name, kind.clone(), true))
+        .collect();
     let result = ActionCreatePreparedStatementResult {
         prepared_statement_handle: Handle::new(request.query, None).encode_any(),
         dataset_schema: schema_bytes(&dataset)?,

@@ -18,8 +18,13 @@ use watershed_query::{ParamValue, Params};
 const READ_INFO_URL: &str = "type.googleapis.com/influxdata.iox.querier.v1.ReadInfo";
 
 /// Metadata keys that name the database, the preferred one first.
-const DATABASE_KEYS: [&str; 5] =
-    ["database", "bucket", "bucket-name", "iox-namespace-name", "x-database"];
+const DATABASE_KEYS: [&str; 5] = [
+    "database",
+    "bucket",
+    "bucket-name",
+    "iox-namespace-name",
+    "x-database",
+];
 
 /// The language of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +44,11 @@ pub(super) struct ReadTicket {
 /// A text with its values, or a Flight SQL command.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Read {
-    Text { text: String, language: Language, params: Params },
+    Text {
+        text: String,
+        language: Language,
+        params: Params,
+    },
     Command(Any),
 }
 
@@ -112,14 +121,31 @@ fn invalid_ticket() -> Status {
 
 impl ReadTicket {
     /// A ticket for a text without values.
-    pub(super) fn text(database: &DatabaseName, text: &str, language: Language, debug: bool) -> Self {
-        let read = Read::Text { text: text.to_owned(), language, params: Params::new() };
-        Self { database: database.clone(), read, debug }
+    pub(super) fn text(
+        database: &DatabaseName,
+        text: &str,
+        language: Language,
+        debug: bool,
+    ) -> Self {
+        let read = Read::Text {
+            text: text.to_owned(),
+            language,
+            params: Params::new(),
+        };
+        Self {
+            database: database.clone(),
+            read,
+            debug,
+        }
     }
 
     /// A ticket for a Flight SQL command.
     pub(super) fn command(database: &DatabaseName, command: &Any, debug: bool) -> Self {
-        Self { database: database.clone(), read: Read::Command(command.clone()), debug }
+        Self {
+            database: database.clone(),
+            read: Read::Command(command.clone()),
+            debug,
+        }
     }
 
     /// Writes the ticket as an `Any` that [`decode`](Self::decode) reads.
@@ -130,20 +156,30 @@ impl ReadTicket {
             ..ReadInfo::default()
         };
         match &self.read {
-            Read::Text { text, language, params } => {
+            Read::Text {
+                text,
+                language,
+                params,
+            } => {
                 info.sql_query = text.clone();
                 info.query_type = match language {
                     Language::Sql => query_type::SQL,
                     Language::InfluxQl => query_type::INFLUX_QL,
                 };
-                info.params = params.iter().map(|(name, value)| param_message(name, value)).collect();
+                info.params = params
+                    .iter()
+                    .map(|(name, value)| param_message(name, value))
+                    .collect();
             }
             Read::Command(any) => {
                 info.flightsql_command = any.encode_to_vec().into();
                 info.query_type = query_type::FLIGHT_SQL_MESSAGE;
             }
         }
-        let any = Any { type_url: READ_INFO_URL.to_owned(), value: info.encode_to_vec().into() };
+        let any = Any {
+            type_url: READ_INFO_URL.to_owned(),
+            value: info.encode_to_vec().into(),
+        };
         any.encode_to_vec().into()
     }
 
@@ -152,11 +188,15 @@ impl ReadTicket {
     /// # Errors
     /// `InvalidArgument` for anything else, and for a name that is no database name.
     pub(super) fn decode(bytes: &Bytes) -> Result<Self, Status> {
-        if let Ok(any) = Any::decode(bytes.as_ref()) && any.type_url == READ_INFO_URL {
+        if let Ok(any) = Any::decode(bytes.as_ref())
+            && any.type_url == READ_INFO_URL
+        {
             let info = ReadInfo::decode(any.value.as_ref()).map_err(|_| invalid_ticket())?;
             return Self::from_info(info);
         }
-        let bare = ReadInfo::decode(bytes.as_ref()).ok().filter(|info| !info.database.is_empty());
+        let bare = ReadInfo::decode(bytes.as_ref())
+            .ok()
+            .filter(|info| !info.database.is_empty());
         match bare {
             Some(info) => Self::from_info(info),
             None => Self::from_json(bytes),
@@ -170,19 +210,31 @@ impl ReadTicket {
             if !info.flightsql_command.is_empty() || info.sql_query.is_empty() {
                 return Err(invalid_ticket());
             }
-            let params = info.params.iter().map(|p| (p.name.clone(), param_value(p.value.as_ref())));
-            Ok(Read::Text { text: info.sql_query.clone(), language, params: params.collect() })
+            let params = info
+                .params
+                .iter()
+                .map(|p| (p.name.clone(), param_value(p.value.as_ref())));
+            Ok(Read::Text {
+                text: info.sql_query.clone(),
+                language,
+                params: params.collect(),
+            })
         };
         let read = match info.query_type {
             query_type::UNSPECIFIED | query_type::SQL => text(Language::Sql)?,
             query_type::INFLUX_QL => text(Language::InfluxQl)?,
             query_type::FLIGHT_SQL_MESSAGE if info.sql_query.is_empty() => {
-                let any = Any::decode(info.flightsql_command.as_ref()).map_err(|_| invalid_ticket())?;
+                let any =
+                    Any::decode(info.flightsql_command.as_ref()).map_err(|_| invalid_ticket())?;
                 Read::Command(any)
             }
             _ => return Err(invalid_ticket()),
         };
-        Ok(Self { database, read, debug })
+        Ok(Self {
+            database,
+            read,
+            debug,
+        })
     }
 
     fn from_json(bytes: &[u8]) -> Result<Self, Status> {
@@ -193,10 +245,15 @@ impl ReadTicket {
             Some(_) => return Err(invalid_ticket()),
         };
         let params = crate::bind::params_from_members(ticket.params.unwrap_or_default());
-        let params = params.map_err(|e| Status::invalid_argument(format!("Invalid ticket. Error: {e}")))?;
+        let params =
+            params.map_err(|e| Status::invalid_argument(format!("Invalid ticket. Error: {e}")))?;
         Ok(Self {
             database: database_name(&ticket.database)?,
-            read: Read::Text { text: ticket.sql_query, language, params },
+            read: Read::Text {
+                text: ticket.sql_query,
+                language,
+                params,
+            },
             debug: ticket.is_debug.unwrap_or(false),
         })
     }
@@ -211,7 +268,10 @@ fn param_message(name: &str, value: &ParamValue) -> QueryParam {
         ParamValue::F64(value) => QueryParamValue::F64(*value),
         ParamValue::String(text) => QueryParamValue::String(text.clone()),
     };
-    QueryParam { name: name.to_owned(), value: Some(value) }
+    QueryParam {
+        name: name.to_owned(),
+        value: Some(value),
+    }
 }
 
 fn param_value(value: Option<&QueryParamValue>) -> ParamValue {
@@ -234,7 +294,9 @@ fn database_name(name: &str) -> Result<DatabaseName, Status> {
 /// # Errors
 /// `InvalidArgument` when there is none, or two different ones.
 pub(super) fn database_of(metadata: &MetadataMap) -> Result<DatabaseName, Status> {
-    let named = DATABASE_KEYS.iter().filter_map(|key| Some((*key, metadata.get(*key)?.to_str().ok()?)));
+    let named = DATABASE_KEYS
+        .iter()
+        .filter_map(|key| Some((*key, metadata.get(*key)?.to_str().ok()?)));
     let found: Vec<(&str, &str)> = named.collect();
     let Some((_, first)) = found.first() else {
         return Err(Status::invalid_argument("no 'database' header in request"));
@@ -250,7 +312,9 @@ pub(super) fn database_of(metadata: &MetadataMap) -> Result<DatabaseName, Status
 
 /// The language a client asks for with `x-influxdata-query-language`; SQL unless it says `influxql`.
 pub(super) fn language_of(metadata: &MetadataMap) -> Language {
-    let value = metadata.get("x-influxdata-query-language").and_then(|v| v.to_str().ok());
+    let value = metadata
+        .get("x-influxdata-query-language")
+        .and_then(|v| v.to_str().ok());
     match value {
         Some(text) if text.eq_ignore_ascii_case("influxql") => Language::InfluxQl,
         _ => Language::Sql,
@@ -259,8 +323,13 @@ pub(super) fn language_of(metadata: &MetadataMap) -> Language {
 
 /// Whether the client asks for the system tables.
 pub(super) fn debug_of(metadata: &MetadataMap) -> bool {
-    let value = metadata.get("iox-debug").and_then(|v| v.to_str().ok()).unwrap_or_default();
-    ["1", "on", "yes", "y", "true", "t"].iter().any(|word| value.eq_ignore_ascii_case(word))
+    let value = metadata
+        .get("iox-debug")
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    ["1", "on", "yes", "y", "true", "t"]
+        .iter()
+        .any(|word| value.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

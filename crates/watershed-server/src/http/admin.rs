@@ -56,8 +56,14 @@ struct PermissionBody {
 pub(super) async fn list_databases(State(state): State<HttpState>, headers: HeaderMap) -> Response {
     managed(async {
         authenticate_operator(&state, &headers).await?;
-        let databases = state.catalog.databases().await.map_err(|e| catalog_error(&e))?;
-        Ok(Json(databases.iter().map(database_json).collect::<Vec<_>>()))
+        let databases = state
+            .catalog
+            .databases()
+            .await
+            .map_err(|e| catalog_error(&e))?;
+        Ok(Json(
+            databases.iter().map(database_json).collect::<Vec<_>>(),
+        ))
     })
     .await
 }
@@ -71,7 +77,11 @@ pub(super) async fn create_database(
         authenticate_operator(&state, &headers).await?;
         let request: DatabaseRequest = parse(&body)?;
         let new = new_database(&request)?;
-        let created = state.catalog.create_database(new).await.map_err(|e| catalog_error(&e))?;
+        let created = state
+            .catalog
+            .create_database(new)
+            .await
+            .map_err(|e| catalog_error(&e))?;
         tracing::info!(database = %created.name, "created database");
         Ok(Json(database_json(&created)))
     })
@@ -86,7 +96,11 @@ pub(super) async fn delete_database(
     managed(async {
         authenticate_operator(&state, &headers).await?;
         let name = DatabaseName::new(&name).map_err(|e| ApiError::invalid(e.to_string()))?;
-        state.catalog.delete_database(&name).await.map_err(|e| catalog_error(&e))?;
+        state
+            .catalog
+            .delete_database(&name)
+            .await
+            .map_err(|e| catalog_error(&e))?;
         tracing::info!(database = %name, "deleted database");
         Ok(StatusCode::NO_CONTENT)
     })
@@ -96,7 +110,11 @@ pub(super) async fn delete_database(
 pub(super) async fn list_tokens(State(state): State<HttpState>, headers: HeaderMap) -> Response {
     managed(async {
         authenticate_operator(&state, &headers).await?;
-        let tokens = state.catalog.tokens().await.map_err(|e| catalog_error(&e))?;
+        let tokens = state
+            .catalog
+            .tokens()
+            .await
+            .map_err(|e| catalog_error(&e))?;
         Ok(Json(tokens.iter().map(token_json).collect::<Vec<_>>()))
     })
     .await
@@ -112,7 +130,11 @@ pub(super) async fn create_token(
         let request: TokenRequest = parse(&body)?;
         let secret = Secret::generate().map_err(|e| ApiError::internal(&e))?;
         let new = new_token(&request, &secret)?;
-        let created = state.catalog.create_token(new).await.map_err(|e| catalog_error(&e))?;
+        let created = state
+            .catalog
+            .create_token(new)
+            .await
+            .map_err(|e| catalog_error(&e))?;
         tracing::info!(token = %created.id, "created token");
         let mut shown = token_json(&created);
         shown["accessToken"] = secret.reveal().into();
@@ -129,7 +151,11 @@ pub(super) async fn get_token(
     managed(async {
         authenticate_operator(&state, &headers).await?;
         let id = token_id(&id)?;
-        let tokens = state.catalog.tokens().await.map_err(|e| catalog_error(&e))?;
+        let tokens = state
+            .catalog
+            .tokens()
+            .await
+            .map_err(|e| catalog_error(&e))?;
         let token = tokens.iter().find(|token| token.id == id);
         let token = token.ok_or_else(|| catalog_error(&CatalogError::TokenNotFound(id)))?;
         Ok(Json(token_json(token)))
@@ -145,7 +171,11 @@ pub(super) async fn revoke_token(
     managed(async {
         authenticate_operator(&state, &headers).await?;
         let id = token_id(&id)?;
-        state.catalog.revoke_token(id).await.map_err(|e| catalog_error(&e))?;
+        state
+            .catalog
+            .revoke_token(id)
+            .await
+            .map_err(|e| catalog_error(&e))?;
         tracing::info!(token = %id, "revoked token");
         Ok(StatusCode::NO_CONTENT)
     })
@@ -168,11 +198,14 @@ async fn managed<T: IntoResponse>(work: impl Future<Output = Result<T, ApiError>
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|e| ApiError::invalid(format!("invalid request body: {e}")))
+    serde_json::from_slice(body)
+        .map_err(|e| ApiError::invalid(format!("invalid request body: {e}")))
 }
 
 fn token_id(text: &str) -> Result<TokenId, ApiError> {
-    let id = text.parse().map_err(|e| ApiError::invalid(format!("invalid token id: {e}")))?;
+    let id = text
+        .parse()
+        .map_err(|e| ApiError::invalid(format!("invalid token id: {e}")))?;
     Ok(TokenId::new(id))
 }
 
@@ -180,13 +213,20 @@ fn new_database(request: &DatabaseRequest) -> Result<NewDatabase, ApiError> {
     let name = DatabaseName::new(&request.name).map_err(|e| ApiError::invalid(e.to_string()))?;
     let retention_nanos = match request.retention_period {
         None | Some(0) => None,
-        Some(nanos) if nanos < 0 => return Err(ApiError::invalid("invalid negative retention period")),
+        Some(nanos) if nanos < 0 => {
+            return Err(ApiError::invalid("invalid negative retention period"));
+        }
         Some(nanos) if nanos < RETENTION_NANOS_MIN => {
-            return Err(ApiError::invalid("the retention period must be at least one hour (3600000000000 ns)"));
+            return Err(ApiError::invalid(
+                "the retention period must be at least one hour (3600000000000 ns)",
+            ));
         }
         Some(nanos) => Some(nanos),
     };
-    if request.max_columns_per_table.is_some_and(|n| n > COLUMNS_MAX_CEILING) {
+    if request
+        .max_columns_per_table
+        .is_some_and(|n| n > COLUMNS_MAX_CEILING)
+    {
         let text = format!("maxColumnsPerTable is too large, the most is {COLUMNS_MAX_CEILING}");
         return Err(ApiError::invalid(text));
     }
@@ -203,10 +243,20 @@ fn new_token(request: &TokenRequest, secret: &Secret) -> Result<NewToken, ApiErr
     if request.description.is_empty() {
         return Err(ApiError::invalid("a token needs a description"));
     }
-    let permissions = request.permissions.iter().map(permission).collect::<Result<_, _>>()?;
+    let permissions = request
+        .permissions
+        .iter()
+        .map(permission)
+        .collect::<Result<_, _>>()?;
     let expires_at = request.expires_at.as_deref().map(instant).transpose()?;
     let description = request.description.clone();
-    Ok(NewToken { hash: secret.hash(), description, operator: false, permissions, expires_at })
+    Ok(NewToken {
+        hash: secret.hash(),
+        description,
+        operator: false,
+        permissions,
+        expires_at,
+    })
 }
 
 fn permission(body: &PermissionBody) -> Result<Permission, ApiError> {
@@ -232,7 +282,8 @@ fn instant(text: &str) -> Result<Timestamp, ApiError> {
     let time = chrono::DateTime::parse_from_rfc3339(text);
     let time = time.map_err(|e| ApiError::invalid(format!("invalid expiresAt \"{text}\": {e}")))?;
     let nanos = time.timestamp_nanos_opt();
-    let nanos = nanos.ok_or_else(|| ApiError::invalid(format!("expiresAt \"{text}\" is out of range")))?;
+    let nanos =
+        nanos.ok_or_else(|| ApiError::invalid(format!("expiresAt \"{text}\" is out of range")))?;
     Ok(Timestamp::from_nanos(nanos))
 }
 
@@ -250,7 +301,10 @@ fn database_json(database: &DatabaseInfo) -> Value {
 fn token_json(token: &TokenInfo) -> Value {
     let permissions = token.permissions.iter();
     let permissions: Vec<_> = permissions
-        .map(|p| PermissionBody { action: p.action.to_string(), resource: p.resource.to_string() })
+        .map(|p| PermissionBody {
+            action: p.action.to_string(),
+            resource: p.resource.to_string(),
+        })
         .collect();
     let mut body = json!({
         "id": token.id.to_string(),

@@ -30,6 +30,7 @@ pub(crate) enum Code {
     MethodNotAllowed,
     TooLarge,
     UnsupportedMediaType,
+    Timeout,
 }
 
 impl Code {
@@ -47,6 +48,9 @@ impl Code {
             Self::MethodNotAllowed => "method not allowed",
             Self::TooLarge => "request too large",
             Self::UnsupportedMediaType => "unsupported media type",
+            // No word of the original fits better: like any invalid request it is not worth repeating as
+            // it is, which the status says.
+            Self::Timeout => "invalid",
         }
     }
 
@@ -64,6 +68,7 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
         }
     }
 
@@ -125,18 +130,27 @@ impl ApiError {
     }
 
     pub(crate) fn overloaded() -> Self {
-        Self::new(Code::Unavailable, "this service is overloaded, please try again later")
+        Self::new(
+            Code::Unavailable,
+            "this service is overloaded, please try again later",
+        )
     }
 
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
-        Self::new(Code::TooLarge, format!("max request size ({limit_bytes} bytes) exceeded"))
+        Self::new(
+            Code::TooLarge,
+            format!("max request size ({limit_bytes} bytes) exceeded"),
+        )
     }
 
     /// Logs an error that is ours under an id and tells the client only the id.
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
         let id = uuid::Uuid::new_v4();
         tracing::error!(%id, error = chain(error), "request failed");
-        Self::new(Code::InternalError, format!("internal error, see the server log for {id}"))
+        Self::new(
+            Code::InternalError,
+            format!("internal error, see the server log for {id}"),
+        )
     }
 
     #[must_use]
@@ -166,7 +180,10 @@ impl IntoResponse for ApiError {
         *response.status_mut() = self.code.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(X_PLATFORM_ERROR_CODE, HeaderValue::from_static(self.code.as_str()));
+        headers.insert(
+            X_PLATFORM_ERROR_CODE,
+            HeaderValue::from_static(self.code.as_str()),
+        );
         let shown = if self.dialect == Dialect::V1 {
             self.v1_error.as_ref().unwrap_or(&self.message)
         } else {

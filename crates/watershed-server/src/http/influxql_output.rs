@@ -75,16 +75,25 @@ impl Encoder {
         let kind = match form.format {
             Format::Json => Kind::Json(JsonEncoder::new(form.epoch, form.chunked)),
             Format::Csv => Kind::Csv(CsvEncoder::new(form.epoch)),
-            Format::Msgpack => Kind::Msgpack(MsgpackEncoder::new(form.epoch, form.chunked, statements)),
+            Format::Msgpack => {
+                Kind::Msgpack(MsgpackEncoder::new(form.epoch, form.chunked, statements))
+            }
         };
         let pretty = form.pretty && form.format == Format::Json;
-        Self { kind, indenter: pretty.then(Indenter::default), last: None }
+        Self {
+            kind,
+            indenter: pretty.then(Indenter::default),
+            last: None,
+        }
     }
 
     /// # Errors
     /// A float that the format can't hold. The statement must then be ended with that error.
     pub(super) fn segment(&mut self, id: usize, segment: Segment) -> Result<(), UnsupportedValue> {
-        self.last = Some(Open { continues: segment.continues, more: segment.more });
+        self.last = Some(Open {
+            continues: segment.continues,
+            more: segment.more,
+        });
         match &mut self.kind {
             Kind::Json(encoder) => encoder.segment(id, &segment)?,
             Kind::Csv(encoder) => encoder.segment(&segment),

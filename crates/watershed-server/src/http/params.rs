@@ -22,7 +22,9 @@ impl Params {
     pub(super) fn parse(text: &str, known: &[&str]) -> Result<Self, ParamsError> {
         let mut values = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let repeated = values.insert(name.clone().into_owned(), value.into_owned()).is_some();
+            let repeated = values
+                .insert(name.clone().into_owned(), value.into_owned())
+                .is_some();
             if repeated && known.contains(&name.as_ref()) {
                 return Err(ParamsError::Duplicate(name.into_owned()));
             }

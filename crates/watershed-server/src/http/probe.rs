@@ -45,7 +45,11 @@ pub(super) async fn ready(State(state): State<HttpState>) -> Response {
         let body = json!({ "status": "stopping" });
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     }
-    let up = state.clock.now().nanos().saturating_sub(state.started.nanos());
+    let up = state
+        .clock
+        .now()
+        .nanos()
+        .saturating_sub(state.started.nanos());
     let body = json!({
         "status": "ready",
         "started": rfc3339(state.started.nanos()),

@@ -11,7 +11,7 @@ use super::influxql_output::{Encoder, Epoch, Form, Format, Segments};
 use super::params::Params;
 use super::statement_database::{Defaults, LiftError, lift};
 use super::write::catalog_error;
-use super::{HttpState, Prefer, authenticate};
+use super::{HttpState, Prefer, Unbuffered, authenticate};
 use crate::auth::Identity;
 use crate::bind::{ParamsJsonError, influxql_params, params_from_json};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -89,8 +89,17 @@ fn url_params(query: &str) -> Result<Params, ApiError> {
 
 /// Reads what the body says, by its type.
 async fn body_params(url: &mut Params, request: Request) -> Result<Params, ApiError> {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    let kind = kind.map(|k| k.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    let kind = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok());
+    let kind = kind.map(|k| {
+        k.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    });
     match kind.as_deref() {
         Some("application/x-www-form-urlencoded") => {
             let body = body_text(request).await?;
@@ -113,14 +122,24 @@ async fn body_params(url: &mut Params, request: Request) -> Result<Params, ApiEr
 }
 
 async fn body_text(request: Request) -> Result<String, ApiError> {
-    let body = read_body(request, REQUEST_BYTES_MAX).await?;
+    let (head, body) = request.into_parts();
+    let body = read_body(&head.headers, body, REQUEST_BYTES_MAX).await?;
     String::from_utf8(body.into())
         .map_err(|e| ApiError::invalid(format!("body content is not valid utf8: {e}")))
 }
 
 async fn multipart_params(request: Request) -> Result<Params, ApiError> {
-    const PARTS: [&str; 9] =
-        ["db", "rp", "q", "epoch", "pretty", "chunked", "chunk_size", "chunked_size", "params"];
+    const PARTS: [&str; 9] = [
+        "db",
+        "rp",
+        "q",
+        "epoch",
+        "pretty",
+        "chunked",
+        "chunk_size",
+        "chunked_size",
+        "params",
+    ];
     let mut parts = Multipart::from_request(request, &())
         .await
         .map_err(|_| ApiError::invalid("A boundary header is required for multipart upload"))?;
@@ -128,7 +147,9 @@ async fn multipart_params(request: Request) -> Result<Params, ApiError> {
     let mut bytes = 0;
     let bad = |e: axum::extract::multipart::MultipartError| ApiError::invalid(e.body_text());
     while let Some(part) = parts.next_field().await.map_err(bad)? {
-        let Some(name) = part.name().filter(|n| PARTS.contains(n)).map(str::to_owned) else { continue };
+        let Some(name) = part.name().filter(|n| PARTS.contains(n)).map(str::to_owned) else {
+            continue;
+        };
         let text = part.text().await.map_err(bad)?;
         bytes += text.len();
         if bytes > REQUEST_BYTES_MAX {
@@ -141,7 +162,8 @@ async fn multipart_params(request: Request) -> Result<Params, ApiError> {
 
 fn json_params(body: &str) -> Result<Params, ApiError> {
     let bad = |e: &dyn std::fmt::Display| ApiError::invalid(format!("invalid request body: {e}"));
-    let members: BTreeMap<String, serde_json::Value> = serde_json::from_str(body).map_err(|e| bad(&e))?;
+    let members: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(body).map_err(|e| bad(&e))?;
     let mut params = Params::default();
     for (name, value) in members {
         match value {
@@ -171,23 +193,29 @@ enum Target {
     Failed(String),
 }
 
-async fn run(state: &HttpState, mut params: Params, headers: &HeaderMap) -> Result<Response, ApiError> {
+async fn run(
+    state: &HttpState,
+    mut params: Params,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
     let password = params.take_filled("p");
     let identity = authenticate(state, headers, password, Prefer::Parameter).await?;
     state.metrics.queries.inc();
     let job = job(params, headers, identity)?;
     for (_, target) in &job.statements {
-        if let Target::Database(name) = target && !job.identity.may(Action::Read, name) {
+        if let Target::Database(name) = target
+            && !job.identity.may(Action::Read, name)
+        {
             return Err(ApiError::forbidden());
         }
     }
     let format = job.form.format;
-    // A chunk is sent as soon as it is there.
-    let held_bytes = if job.form.chunked { 1 } else { HELD_BYTES };
+    let chunked = job.form.chunked;
     let (send, receive) = mpsc::channel(PIECES_WAITING);
     // Dropping the receiver, when the client goes away, fails the next send and ends the query.
-    let work = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(produce(state.clone(), job, send)));
-    respond(format, held_bytes, receive, work).await
+    let work =
+        tokio_util::task::AbortOnDropHandle::new(tokio::spawn(produce(state.clone(), job, send)));
+    respond(format, chunked, receive, work).await
 }
 
 fn job(mut params: Params, headers: &HeaderMap, identity: Identity) -> Result<Job, ApiError> {
@@ -197,7 +225,8 @@ fn job(mut params: Params, headers: &HeaderMap, identity: Identity) -> Result<Jo
     let epoch = match params.take_filled("epoch") {
         None => Epoch::Text,
         Some(unit) => Epoch::parse(&unit).ok_or_else(|| {
-            let text = format!("invalid epoch \"{unit}\", expected one of ns, u, us, ms, s, m, h, d, w");
+            let text =
+                format!("invalid epoch \"{unit}\", expected one of ns, u, us, ms, s, m, h, d, w");
             ApiError::invalid(text)
         })?,
     };
@@ -208,14 +237,21 @@ fn job(mut params: Params, headers: &HeaderMap, identity: Identity) -> Result<Jo
         pretty: flag(params.take("pretty")),
         chunked: flag(params.take("chunked")),
     };
-    let chunk_rows = params.take_filled("chunk_size").or_else(|| params.take_filled("chunked_size"));
+    let chunk_rows = params
+        .take_filled("chunk_size")
+        .or_else(|| params.take_filled("chunked_size"));
     let chunk_rows = chunk_rows.and_then(|n| n.parse().ok()).filter(|n| *n > 0);
     let bound = match params.take_filled("params") {
-        Some(json) => influxql_params(&params_from_json(&json).map_err(bad_params)?).map_err(bad_params)?,
+        Some(json) => {
+            influxql_params(&params_from_json(&json).map_err(bad_params)?).map_err(bad_params)?
+        }
         None => BTreeMap::new(),
     };
     let (db, rp) = (params.take_filled("db"), params.take_filled("rp"));
-    let defaults = Defaults { db: db.as_deref(), rp: rp.as_deref() };
+    let defaults = Defaults {
+        db: db.as_deref(),
+        rp: rp.as_deref(),
+    };
     let statements = parse_statements(&text)
         .map_err(|e| ApiError::invalid(format!("error parsing query: {e}")))?
         .into_iter()
@@ -225,7 +261,13 @@ fn job(mut params: Params, headers: &HeaderMap, identity: Identity) -> Result<Jo
         })
         .collect();
     let chunk_rows = chunk_rows.unwrap_or(CHUNK_ROWS_DEFAULT);
-    Ok(Job { statements, form, chunk_rows, params: bound, identity })
+    Ok(Job {
+        statements,
+        form,
+        chunk_rows,
+        params: bound,
+        identity,
+    })
 }
 
 fn bad_params(error: ParamsJsonError) -> ApiError {
@@ -234,17 +276,27 @@ fn bad_params(error: ParamsJsonError) -> ApiError {
 
 /// The format the client likes best among those there are; JSON when it names none of them.
 fn accepted(headers: &HeaderMap) -> Format {
-    let accept = headers.get_all(ACCEPT).iter().filter_map(|v| v.to_str().ok());
+    let accept = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|v| v.to_str().ok());
     let mut best: Option<(Format, f32)> = None;
     for item in accept.flat_map(|list| list.split(',')) {
         let mut parts = item.split(';').map(str::trim);
-        let format = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        let format = match parts
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "application/json" | "*/*" | "application/*" => Format::Json,
             "application/csv" | "text/csv" => Format::Csv,
             "application/x-msgpack" | "application/msgpack" => Format::Msgpack,
             _ => continue,
         };
-        let weight = parts.find_map(|p| p.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+        let weight = parts
+            .find_map(|p| p.strip_prefix("q=")?.parse().ok())
+            .unwrap_or(1.0);
         if weight > 0.0 && best.is_none_or(|(_, known)| weight > known) {
             best = Some((format, weight));
         }
@@ -275,10 +327,12 @@ fn target(statement: &mut Statement, defaults: Defaults<'_>) -> Target {
 /// Collects the beginning of the answer, then passes the rest on as it comes.
 async fn respond(
     format: Format,
-    held_bytes: usize,
+    unbuffered: bool,
     mut receive: mpsc::Receiver<Bytes>,
     work: tokio_util::task::AbortOnDropHandle<Result<(), ApiError>>,
 ) -> Result<Response, ApiError> {
+    // A chunk is sent as soon as it is there.
+    let held_bytes = if unbuffered { 1 } else { HELD_BYTES };
     let mut held = Vec::new();
     let mut ended = false;
     while held.len() < held_bytes {
@@ -308,7 +362,11 @@ async fn respond(
         Body::from_stream(pieces)
     };
     let kind = HeaderValue::from_static(format.content_type());
-    Ok(([(CONTENT_TYPE, kind)], body).into_response())
+    let mut response = ([(CONTENT_TYPE, kind)], body).into_response();
+    if unbuffered {
+        response.extensions_mut().insert(Unbuffered);
+    }
+    Ok(response)
 }
 
 /// Runs the statements and sends the answer piece by piece.
@@ -366,15 +424,26 @@ impl Output {
     async fn rows(&mut self, id: usize, rows: QueryOutput, chunk_rows: usize) -> Result<(), Stop> {
         let mut segments = Segments::new(rows.stream, chunk_rows);
         loop {
-            let segment = segments.next().await.map_err(|e| Stop::Failed(execution_error(e)))?;
-            let Some(segment) = segment else { return Ok(()) };
-            self.encoder.segment(id, segment).map_err(|e| Stop::Unwritable(e.to_string()))?;
+            let segment = segments
+                .next()
+                .await
+                .map_err(|e| Stop::Failed(execution_error(e)))?;
+            let Some(segment) = segment else {
+                return Ok(());
+            };
+            self.encoder
+                .segment(id, segment)
+                .map_err(|e| Stop::Unwritable(e.to_string()))?;
             self.flush_if_due().await.map_err(|Gone| Stop::Gone)?;
         }
     }
 
     async fn flush_if_due(&mut self) -> Result<(), Gone> {
-        if self.flush_each || self.encoder.waiting() >= PIECE_BYTES { self.flush().await } else { Ok(()) }
+        if self.flush_each || self.encoder.waiting() >= PIECE_BYTES {
+            self.flush().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn flush(&mut self) -> Result<(), Gone> {
@@ -410,8 +479,13 @@ async fn answer_statement(
         Target::Database(name) => name,
     };
     bind(std::slice::from_mut(&mut statement), params).map_err(|e| e.to_string())?;
-    let output = state.query.influxql(&database, &statement, QueryOptions::default()).await;
-    output.map(Some).map_err(|error| query_error(&database, &error))
+    let output = state
+        .query
+        .influxql(&database, &statement, QueryOptions::default())
+        .await;
+    output
+        .map(Some)
+        .map_err(|error| query_error(&database, &error))
 }
 
 fn query_error(database: &DatabaseName, error: &QueryError) -> String {
@@ -434,8 +508,15 @@ async fn server_statement(
             create_database(state, create).await.map(|()| None)
         }
         Statement::ShowDatabases => {
-            let databases = state.catalog.databases().await.map_err(|e| catalog_error(&e).message)?;
-            let names = databases.iter().map(|d| &d.name).filter(|name| identity.may_see(name));
+            let databases = state
+                .catalog
+                .databases()
+                .await
+                .map_err(|e| catalog_error(&e).message)?;
+            let names = databases
+                .iter()
+                .map(|d| &d.name)
+                .filter(|name| identity.may_see(name));
             let names = names.map(|name| name.as_str().to_owned()).collect();
             names_output(names).map(Some)
         }
@@ -461,8 +542,15 @@ async fn create_database(state: &HttpState, create: &CreateDatabase) -> Result<(
     let policy = create.policy.as_deref();
     let name = DatabaseName::from_v1(&create.name, policy).map_err(|e| e.to_string())?;
     let retention_nanos = create.duration.filter(|nanos| *nanos > 0);
-    let settings = DatabaseSettings { retention_nanos, ..DatabaseSettings::default() };
-    match state.catalog.create_database(NewDatabase { name, settings }).await {
+    let settings = DatabaseSettings {
+        retention_nanos,
+        ..DatabaseSettings::default()
+    };
+    match state
+        .catalog
+        .create_database(NewDatabase { name, settings })
+        .await
+    {
         Ok(_) | Err(CatalogError::DatabaseExists(_)) => Ok(()),
         Err(error) => Err(catalog_error(&error).message),
     }

@@ -58,28 +58,54 @@ struct Query {
     params: Params,
 }
 
-pub(super) async fn sql_get(state: State<HttpState>, query: RawQuery, headers: HeaderMap) -> Response {
+pub(super) async fn sql_get(
+    state: State<HttpState>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Response {
     get(&state, query, &headers, Language::Sql).await
 }
 
-pub(super) async fn sql_post(state: State<HttpState>, query: RawQuery, request: Request) -> Response {
+pub(super) async fn sql_post(
+    state: State<HttpState>,
+    query: RawQuery,
+    request: Request,
+) -> Response {
     post(&state, query, request, Language::Sql).await
 }
 
-pub(super) async fn influxql_get(state: State<HttpState>, query: RawQuery, headers: HeaderMap) -> Response {
+pub(super) async fn influxql_get(
+    state: State<HttpState>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Response {
     get(&state, query, &headers, Language::InfluxQl).await
 }
 
-pub(super) async fn influxql_post(state: State<HttpState>, query: RawQuery, request: Request) -> Response {
+pub(super) async fn influxql_post(
+    state: State<HttpState>,
+    query: RawQuery,
+    request: Request,
+) -> Response {
     post(&state, query, request, Language::InfluxQl).await
 }
 
-async fn get(state: &HttpState, query: RawQuery, headers: &HeaderMap, language: Language) -> Response {
+async fn get(
+    state: &HttpState,
+    query: RawQuery,
+    headers: &HeaderMap,
+    language: Language,
+) -> Response {
     let form = Form::parse(query.0.as_deref().unwrap_or_default(), &[]).unwrap_or_default();
     super::answer(async { run(state, headers, read_form(form, headers)?, language).await }).await
 }
 
-async fn post(state: &HttpState, query: RawQuery, request: Request, language: Language) -> Response {
+async fn post(
+    state: &HttpState,
+    query: RawQuery,
+    request: Request,
+    language: Language,
+) -> Response {
     let headers = request.headers().clone();
     let work = async {
         // Who may not ask is told so before the body is read.
@@ -92,8 +118,12 @@ async fn post(state: &HttpState, query: RawQuery, request: Request, language: La
 }
 
 fn read_form(mut form: Form, headers: &HeaderMap) -> Result<Query, ApiError> {
-    let db = form.take_filled("db").ok_or_else(|| ApiError::invalid("missing parameter 'db'"))?;
-    let text = form.take_filled("q").ok_or_else(|| ApiError::invalid("missing parameter 'q'"))?;
+    let db = form
+        .take_filled("db")
+        .ok_or_else(|| ApiError::invalid("missing parameter 'db'"))?;
+    let text = form
+        .take_filled("q")
+        .ok_or_else(|| ApiError::invalid("missing parameter 'q'"))?;
     let params = match form.take_filled("params") {
         Some(json) => params_from_json(&json).map_err(|e| ApiError::invalid(e.to_string()))?,
         None => Params::new(),
@@ -106,11 +136,16 @@ fn read_form(mut form: Form, headers: &HeaderMap) -> Result<Query, ApiError> {
     })
 }
 
-async fn read_body_query(mut url: Form, request: Request, headers: &HeaderMap) -> Result<Query, ApiError> {
-    let body = read_body(request, REQUEST_BYTES_MAX).await?;
-    let is_form = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+async fn read_body_query(
+    mut url: Form,
+    request: Request,
+    headers: &HeaderMap,
+) -> Result<Query, ApiError> {
+    let body = read_body(headers, request.into_body(), REQUEST_BYTES_MAX).await?;
+    let is_form = headers.get(CONTENT_TYPE).is_some_and(|kind| {
+        kind.as_bytes()
+            .starts_with(b"application/x-www-form-urlencoded")
+    });
     let text = std::str::from_utf8(&body)
         .map_err(|e| ApiError::invalid(format!("body content is not valid utf8: {e}")))?;
     if is_form && !text.trim_start().starts_with('{') {
@@ -128,7 +163,8 @@ async fn read_body_query(mut url: Form, request: Request, headers: &HeaderMap) -
         match (name.as_str(), value) {
             (_, Value::Null) => {}
             ("params", Value::Object(members)) => {
-                params = params_from_members(members).map_err(|e| ApiError::invalid(e.to_string()))?;
+                params =
+                    params_from_members(members).map_err(|e| ApiError::invalid(e.to_string()))?;
             }
             (_, Value::String(text)) => url.set(name, text),
             (_, other) => url.set(name, other.to_string()),
@@ -143,7 +179,10 @@ async fn read_body_query(mut url: Form, request: Request, headers: &HeaderMap) -
 
 fn format(name: Option<&str>, headers: &HeaderMap) -> Result<Format, ApiError> {
     let Some(name) = name else {
-        let accept = headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let accept = headers
+            .get(ACCEPT)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default();
         return Ok(match accept {
             "application/jsonl" => Format::JsonLines,
             "text/csv" | "application/csv" => Format::Csv,
@@ -178,7 +217,10 @@ async fn run(
     let output = match language {
         Language::Sql => {
             let options = QueryOptions::default();
-            let output = state.query.sql(&query.database, &query.text, query.params, options).await;
+            let output = state
+                .query
+                .sql(&query.database, &query.text, query.params, options)
+                .await;
             output.map_err(|e| query_error(&e))?
         }
         Language::InfluxQl => influxql(state, &query).await?,
@@ -194,7 +236,10 @@ async fn influxql(state: &HttpState, query: &Query) -> Result<QueryOutput, ApiEr
     };
     let params = influxql_params(&query.params).map_err(|e| ApiError::invalid(e.to_string()))?;
     bind(std::slice::from_mut(statement), &params).map_err(|e| ApiError::invalid(e.to_string()))?;
-    let output = state.query.influxql(&query.database, statement, QueryOptions::default()).await;
+    let output = state
+        .query
+        .influxql(&query.database, statement, QueryOptions::default())
+        .await;
     output.map_err(|e| query_error(&e))
 }
 
@@ -222,7 +267,16 @@ async fn respond(output: QueryOutput, format: Format) -> Result<Response, ApiErr
     let body = match format {
         Format::Json => streamed(output.stream, JsonRows::new("[", "]\n")).await?,
         Format::JsonLines => streamed(output.stream, JsonLineRows).await?,
-        Format::Csv => streamed(output.stream, CsvRows { schema, header: true }).await?,
+        Format::Csv => {
+            streamed(
+                output.stream,
+                CsvRows {
+                    schema,
+                    header: true,
+                },
+            )
+            .await?
+        }
         Format::Pretty => {
             let batches = held(output.stream).await?;
             let table = arrow::util::pretty::pretty_format_batches(&batches);
@@ -286,7 +340,11 @@ struct JsonRows {
 
 impl JsonRows {
     fn new(begin: &'static str, end: &'static str) -> Self {
-        Self { begin, end, first: true }
+        Self {
+            begin,
+            end,
+            first: true,
+        }
     }
 }
 
@@ -296,12 +354,17 @@ impl Rows for JsonRows {
     }
 
     fn batch(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
-        let mut writer = JsonBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(Vec::new());
+        let mut writer = JsonBuilder::new()
+            .with_explicit_nulls(true)
+            .build::<_, JsonArray>(Vec::new());
         writer.write(batch)?;
         writer.finish()?;
         let text = writer.into_inner();
         // The brackets of each batch give way to one pair around all.
-        let inner = text.strip_prefix(b"[").and_then(|t| t.strip_suffix(b"]")).unwrap_or_default();
+        let inner = text
+            .strip_prefix(b"[")
+            .and_then(|t| t.strip_suffix(b"]"))
+            .unwrap_or_default();
         let mut out = Vec::with_capacity(inner.len() + 1);
         if !inner.is_empty() && !std::mem::take(&mut self.first) {
             out.push(b',');
@@ -319,7 +382,9 @@ struct JsonLineRows;
 
 impl Rows for JsonLineRows {
     fn batch(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
-        let mut writer = JsonBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(Vec::new());
+        let mut writer = JsonBuilder::new()
+            .with_explicit_nulls(true)
+            .build::<_, LineDelimited>(Vec::new());
         writer.write(batch)?;
         writer.finish()?;
         Ok(writer.into_inner())
@@ -335,7 +400,10 @@ impl CsvRows {
     fn write(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
         let mut out = Vec::new();
         let header = std::mem::take(&mut self.header);
-        WriterBuilder::new().with_header(header).build(&mut out).write(batch)?;
+        WriterBuilder::new()
+            .with_header(header)
+            .build(&mut out)
+            .write(batch)?;
         Ok(out)
     }
 }
@@ -352,7 +420,10 @@ impl Rows for CsvRows {
 
 /// Waits for the first batch, so that what fails early is answered with its status; then writes batch by
 /// batch. A later failure breaks the connection off, so that a cut answer is never taken for a whole one.
-async fn streamed(mut stream: SendableRecordBatchStream, mut rows: impl Rows) -> Result<Body, ApiError> {
+async fn streamed(
+    mut stream: SendableRecordBatchStream,
+    mut rows: impl Rows,
+) -> Result<Body, ApiError> {
     let schema = watershed_storage::hydrate_schema(&stream.schema());
     let first = match stream.next().await {
         Some(batch) => {
@@ -369,7 +440,9 @@ async fn streamed(mut stream: SendableRecordBatchStream, mut rows: impl Rows) ->
     };
     head.extend(rows.batch(&first).map_err(internal)?);
     let rest = futures::stream::try_unfold(Some((stream, rows, schema)), |state| async move {
-        let Some((mut stream, mut rows, schema)) = state else { return Ok(None) };
+        let Some((mut stream, mut rows, schema)) = state else {
+            return Ok(None);
+        };
         match stream.next().await {
             None => Ok(Some((Bytes::from(rows.end()), None))),
             Some(batch) => {
@@ -379,7 +452,10 @@ async fn streamed(mut stream: SendableRecordBatchStream, mut rows: impl Rows) ->
                     rows.batch(&batch)
                 });
                 let piece = piece.inspect_err(|e| {
-                    tracing::warn!(error = chain(e), "a query failed after its answer had begun");
+                    tracing::warn!(
+                        error = chain(e),
+                        "a query failed after its answer had begun"
+                    );
                 })?;
                 Ok(Some((Bytes::from(piece), Some((stream, rows, schema)))))
             }

@@ -27,8 +27,14 @@ pub(super) struct Defaults<'a> {
 
 /// Takes database and retention policy out of `statement` and returns the database they, or else the
 /// defaults, mean. Statements that speak of no database are not to be passed here.
-pub(super) fn lift(statement: &mut Statement, defaults: Defaults<'_>) -> Result<DatabaseName, LiftError> {
-    let mut lift = Lift { defaults, found: None };
+pub(super) fn lift(
+    statement: &mut Statement,
+    defaults: Defaults<'_>,
+) -> Result<DatabaseName, LiftError> {
+    let mut lift = Lift {
+        defaults,
+        found: None,
+    };
     lift.statement(statement)?;
     match lift.found {
         Some(database) => Ok(database),
@@ -45,7 +51,10 @@ struct On {
 
 impl On {
     fn take(on: &mut Option<String>) -> Self {
-        Self { database: on.take(), policy: None }
+        Self {
+            database: on.take(),
+            policy: None,
+        }
     }
 }
 
@@ -62,9 +71,13 @@ impl Lift<'_> {
             Statement::ShowMeasurements(show) => {
                 let on = match show.on.take() {
                     None => On::default(),
-                    Some(MeasurementsOn::Database { name, retention_policy }) => {
-                        On { database: Some(name), policy: retention_policy }
-                    }
+                    Some(MeasurementsOn::Database {
+                        name,
+                        retention_policy,
+                    }) => On {
+                        database: Some(name),
+                        policy: retention_policy,
+                    },
                     Some(_) => return Err(LiftError::Several),
                 };
                 self.show(on, show.with.as_mut_slice())
@@ -113,7 +126,11 @@ impl Lift<'_> {
 
     /// `rp` of the request belongs to `db` of the request: a statement that names its own database
     /// does not get it.
-    fn resolve(&self, database: Option<&str>, policy: Option<&str>) -> Result<DatabaseName, LiftError> {
+    fn resolve(
+        &self,
+        database: Option<&str>,
+        policy: Option<&str>,
+    ) -> Result<DatabaseName, LiftError> {
         let name = match (database, policy) {
             (Some(database), policy) => DatabaseName::from_v1(database, policy)?,
             (None, policy) => {

@@ -4,13 +4,13 @@
 //! database exists; only then 4. read the body, within its limits; 5. hand it to the router, which
 //! answers when every accepted point is durable and visible.
 
-use super::body::read_body;
+use super::body::{drain, expected_bytes, read_body};
 use super::compat::{ApiError, Code, Dialect};
 use super::params::{Params, ParamsError};
-use super::{HttpState, authenticate};
+use super::{HttpState, Prefer, WritePermit, authenticate};
 use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use watershed_catalog::CatalogError;
 use watershed_model::{Action, DatabaseName, Precision};
 use watershed_router::{Rejection, WriteError};
@@ -25,7 +25,9 @@ struct Target {
 /// `POST /api/v2/write`
 pub(super) async fn v2(state: State<HttpState>, query: RawQuery, request: Request) -> Response {
     let target = v2_target(query.0.as_deref());
-    write(&state, target, None, request).await.unwrap_or_else(IntoResponse::into_response)
+    write(&state, target, None, request)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
 }
 
 /// `POST /write`
@@ -36,7 +38,9 @@ pub(super) async fn v1(state: State<HttpState>, query: RawQuery, request: Reques
         Ok((target, password)) => (Ok(target), password),
         Err(error) => (Err(error), None),
     };
-    write(&state, target, password, request).await.unwrap_or_else(in_v1)
+    write(&state, target, password, request)
+        .await
+        .unwrap_or_else(in_v1)
 }
 
 async fn write(
@@ -45,22 +49,44 @@ async fn write(
     password: Option<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Target { database, precision, dialect } = target?;
-    let _permit = state.admit_write()?;
-    let identity = authenticate(state, request.headers(), password, super::Prefer::Header).await?;
-    if !identity.may(Action::Write, &database) {
-        return Err(ApiError::forbidden());
-    }
-    known_database(state, &database, dialect).await?;
-    let body = read_body(request, state.settings.request_bytes_max).await?;
+    let (head, body) = request.into_parts();
+    let (target, _permit) = match admit(state, target, password, &head.headers).await {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            drain(&head.headers, body).await;
+            return Err(error);
+        }
+    };
+    let body = read_body(&head.headers, body, state.settings.request_bytes_max).await?;
     state.metrics.write_bytes.inc_by(body.len() as u64);
-    match state.router.write(&database, body, precision).await {
+    match state
+        .router
+        .write(&target.database, body, target.precision)
+        .await
+    {
         Ok(written) => {
             state.metrics.write_rows.inc_by(written.rows);
             Ok(StatusCode::NO_CONTENT.into_response())
         }
-        Err(error) => Err(write_error(error, dialect)),
+        Err(error) => Err(write_error(error, target.dialect)),
     }
+}
+
+/// All that is decided before the body is read.
+async fn admit(
+    state: &HttpState,
+    target: Result<Target, ApiError>,
+    password: Option<String>,
+    headers: &HeaderMap,
+) -> Result<(Target, WritePermit), ApiError> {
+    let target = target?;
+    let identity = authenticate(state, headers, password, Prefer::Header).await?;
+    if !identity.may(Action::Write, &target.database) {
+        return Err(ApiError::forbidden());
+    }
+    known_database(state, &target.database, target.dialect).await?;
+    let permit = state.admit_write(expected_bytes(headers))?;
+    Ok((target, permit))
 }
 
 async fn known_database(
@@ -79,7 +105,9 @@ fn v2_target(query: Option<&str>) -> Result<Target, ApiError> {
     let query = query.filter(|q| !q.is_empty());
     let query = query.ok_or_else(|| ApiError::invalid("no org/bucket destination provided"))?;
     let bad = |e: &dyn std::fmt::Display| {
-        ApiError::invalid(format!("failed to deserialize org/bucket/precision in request: {e}"))
+        ApiError::invalid(format!(
+            "failed to deserialize org/bucket/precision in request: {e}"
+        ))
     };
     let known = ["bucket", "org", "orgID", "precision"];
     let mut params = Params::parse(query, &known).map_err(|e| bad(&e))?;
@@ -90,27 +118,42 @@ fn v2_target(query: Option<&str>) -> Result<Target, ApiError> {
         None => Precision::default(),
     };
     let database = DatabaseName::new(&bucket).map_err(|e| ApiError::invalid(e.to_string()))?;
-    Ok(Target { database, precision, dialect: Dialect::V2 })
+    Ok(Target {
+        database,
+        precision,
+        dialect: Dialect::V2,
+    })
 }
 
 fn v1_target(query: Option<&str>) -> Result<(Target, Option<String>), ApiError> {
     let query = query.filter(|q| !q.is_empty());
     let query = query.ok_or_else(|| ApiError::invalid("no db destination provided"))?;
     let bad = |e: &dyn std::fmt::Display| {
-        ApiError::invalid(format!("failed to deserialize db/rp/precision in request: {e}"))
+        ApiError::invalid(format!(
+            "failed to deserialize db/rp/precision in request: {e}"
+        ))
     };
     let known = ["db", "rp", "precision", "consistency", "u", "p"];
     let mut params = Params::parse(query, &known).map_err(|e| bad(&e))?;
-    let db = params.take("db").ok_or_else(|| bad(&ParamsError::Missing("db")))?;
+    let db = params
+        .take("db")
+        .ok_or_else(|| bad(&ParamsError::Missing("db")))?;
     let precision = match params.take("precision") {
         Some(text) => Precision::parse_v1(&text).map_err(|e| bad(&e))?,
         None => Precision::default(),
     };
     let rp = params.take("rp");
-    let database = DatabaseName::from_v1(&db, rp.as_deref())
-        .map_err(|e| ApiError::invalid(e.to_string()))?;
+    let database =
+        DatabaseName::from_v1(&db, rp.as_deref()).map_err(|e| ApiError::invalid(e.to_string()))?;
     let password = params.take("p").filter(|p| !p.is_empty());
-    Ok((Target { database, precision, dialect: Dialect::V1 }, password))
+    Ok((
+        Target {
+            database,
+            precision,
+            dialect: Dialect::V1,
+        },
+        password,
+    ))
 }
 
 /// The answer for a database that is not there.
@@ -153,7 +196,11 @@ fn rejected(rejection: &Rejection) -> ApiError {
     };
     let lines: Vec<&str> = rejection.lines.iter().map(|l| l.message.as_str()).collect();
     let message = format!("{lead}{}", lines.join("\n"));
-    let code = if rejection.all_outside_retention { Code::Unprocessable } else { Code::Invalid };
+    let code = if rejection.all_outside_retention {
+        Code::Unprocessable
+    } else {
+        Code::Invalid
+    };
     let mut error = ApiError::new(code, message);
     error.line = rejection.lines.first().map(|l| l.line);
     error.v1_error = Some(v1_rejected(rejection, &error.message));
@@ -163,8 +210,16 @@ fn rejected(rejection: &Rejection) -> ApiError {
 /// 1.x clients search the text for `partial write` and `points beyond retention policy` and then do
 /// not send the batch again.
 fn v1_rejected(rejection: &Rejection, message: &str) -> String {
-    let prefix = if message.starts_with("partial write") { "" } else { "partial write: " };
-    let suffix = if rejection.any_outside_retention { "\npoints beyond retention policy" } else { "" };
+    let prefix = if message.starts_with("partial write") {
+        ""
+    } else {
+        "partial write: "
+    };
+    let suffix = if rejection.any_outside_retention {
+        "\npoints beyond retention policy"
+    } else {
+        ""
+    };
     format!("{prefix}{message}{suffix}")
 }
 
@@ -173,7 +228,10 @@ pub(super) fn catalog_error(error: &CatalogError) -> ApiError {
     match Code::of(error.kind()) {
         Code::InternalError => ApiError::internal(error),
         Code::Unavailable => {
-            tracing::warn!(error = super::compat::chain(error), "the catalog did not answer");
+            tracing::warn!(
+                error = super::compat::chain(error),
+                "the catalog did not answer"
+            );
             ApiError::new(Code::Unavailable, "the catalog cannot be reached now")
         }
         code => ApiError::new(code, error.to_string()),

@@ -37,14 +37,29 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn open(args: &ServerArgs) -> anyhow::Result<Self> {
         let profile = profile(args.config.as_deref(), &args.profile)?;
-        let host = args.host.clone().or(profile.host).unwrap_or_else(|| HOST_DEFAULT.to_owned());
+        let host = args
+            .host
+            .clone()
+            .or(profile.host)
+            .unwrap_or_else(|| HOST_DEFAULT.to_owned());
         let host = host.trim_end_matches('/').to_owned();
         if !host.starts_with("http://") && !host.starts_with("https://") {
             bail!("the host \"{host}\" needs a scheme, as in http://127.0.0.1:8086");
         }
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build();
-        let token = args.token.clone().or(profile.token).filter(|t| !t.is_empty());
-        Ok(Self { host, token, database: profile.database, http: http.context("prepare HTTP")? })
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .build();
+        let token = args
+            .token
+            .clone()
+            .or(profile.token)
+            .filter(|t| !t.is_empty());
+        Ok(Self {
+            host,
+            token,
+            database: profile.database,
+            http: http.context("prepare HTTP")?,
+        })
     }
 
     /// The database to use: the one given, else that of the profile.
@@ -64,15 +79,28 @@ impl Connection {
     }
 
     /// Sends a request and reads the JSON of a good answer.
-    pub(super) async fn json<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> anyhow::Result<T> {
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> anyhow::Result<T> {
         let response = self.send(request).await?;
-        response.json().await.context("the answer is not what this version of watershed expects")
+        response
+            .json()
+            .await
+            .context("the answer is not what this version of watershed expects")
     }
 
     /// Sends a request; an error status becomes an error with the server's own words.
-    pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<reqwest::Response> {
+    pub(super) async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> anyhow::Result<reqwest::Response> {
         let response = request.send().await.map_err(|e| {
-            let hint = if e.is_connect() { ": is the server running there? (watershed serve)" } else { "" };
+            let hint = if e.is_connect() {
+                ": is the server running there? (watershed serve)"
+            } else {
+                ""
+            };
             anyhow::Error::new(e).context(format!("no answer from {}{hint}", self.host))
         })?;
         let status = response.status();
@@ -103,7 +131,8 @@ fn profile(file: Option<&Path>, name: &str) -> anyhow::Result<Profile> {
         (None, _) if name == "default" => return Ok(Profile::default()),
         (None, _) => bail!("there is no profile file to take the profile \"{name}\" from"),
     };
-    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     let mut profiles: BTreeMap<String, Profile> =
         toml::from_str(&text).with_context(|| format!("read {}", path.display()))?;
     match profiles.remove(name) {

@@ -47,7 +47,13 @@ pub(super) enum DatabaseCommand {
 
 pub(super) async fn run(command: DatabaseCommand) -> anyhow::Result<()> {
     match command {
-        DatabaseCommand::Create { name, retention_period, max_tables, max_columns, server } => {
+        DatabaseCommand::Create {
+            name,
+            retention_period,
+            max_tables,
+            max_columns,
+            server,
+        } => {
             let connection = Connection::open(&server)?;
             let body = json!({
                 "name": name,
@@ -55,18 +61,26 @@ pub(super) async fn run(command: DatabaseCommand) -> anyhow::Result<()> {
                 "maxTables": max_tables,
                 "maxColumnsPerTable": max_columns,
             });
-            let request = connection.request(Method::POST, "/api/v0/databases").json(&body);
+            let request = connection
+                .request(Method::POST, "/api/v0/databases")
+                .json(&body);
             connection.send(request).await?;
             print(&format!("created database {name}\n"))
         }
         DatabaseCommand::List { format, server } => list(&server, format).await,
-        DatabaseCommand::Delete { names, force, server } => delete(&server, &names, force).await,
+        DatabaseCommand::Delete {
+            names,
+            force,
+            server,
+        } => delete(&server, &names, force).await,
     }
 }
 
 async fn list(server: &ServerArgs, format: Format) -> anyhow::Result<()> {
     let connection = Connection::open(server)?;
-    let databases: Vec<Value> = connection.json(connection.request(Method::GET, "/api/v0/databases")).await?;
+    let databases: Vec<Value> = connection
+        .json(connection.request(Method::GET, "/api/v0/databases"))
+        .await?;
     if format == Format::Json {
         return print(&format!("{}\n", serde_json::to_string_pretty(&databases)?));
     }
@@ -79,7 +93,13 @@ async fn list(server: &ServerArgs, format: Format) -> anyhow::Result<()> {
             text(&d["id"]),
         ]
     });
-    let header = ["DATABASE NAME", "RETENTION PERIOD", "MAX TABLES", "MAX COLUMNS PER TABLE", "ID"];
+    let header = [
+        "DATABASE NAME",
+        "RETENTION PERIOD",
+        "MAX TABLES",
+        "MAX COLUMNS PER TABLE",
+        "ID",
+    ];
     print_rows(format, &header, rows.collect())
 }
 
@@ -87,7 +107,9 @@ async fn delete(server: &ServerArgs, names: &[String], force: bool) -> anyhow::R
     let connection = Connection::open(server)?;
     for name in names {
         if !force && std::io::stdin().is_terminal() {
-            say(&format!("Delete database {name} and everything in it? Type y to go on."));
+            say(&format!(
+                "Delete database {name} and everything in it? Type y to go on."
+            ));
             let mut answer = String::new();
             std::io::stdin().lock().read_line(&mut answer)?;
             if answer.trim() != "y" {
@@ -96,7 +118,9 @@ async fn delete(server: &ServerArgs, names: &[String], force: bool) -> anyhow::R
         }
         // A name may hold a slash.
         let path = format!("/api/v0/databases/{}", percent(name));
-        connection.send(connection.request(Method::DELETE, &path)).await?;
+        connection
+            .send(connection.request(Method::DELETE, &path))
+            .await?;
         print(&format!("deleted database {name}\n"))?;
     }
     Ok(())
@@ -104,7 +128,15 @@ async fn delete(server: &ServerArgs, names: &[String], force: bool) -> anyhow::R
 
 fn percent(name: &str) -> String {
     let keep = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    name.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    name.bytes()
+        .map(|b| {
+            if keep(b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
 }
 
 /// A JSON value without the quotes of a string.
@@ -128,20 +160,33 @@ fn retention_nanos(text: &str) -> anyhow::Result<i64> {
         ("m", 60.0),
         ("s", 1.0),
     ];
-    let bad = || anyhow::anyhow!("the retention period \"{text}\" can't be read; examples: 30d, 1y6mo, 12h, 0");
+    let bad = || {
+        anyhow::anyhow!(
+            "the retention period \"{text}\" can't be read; examples: 30d, 1y6mo, 12h, 0"
+        )
+    };
     let (mut rest, mut seconds) = (text, 0.0);
     if rest.is_empty() {
         return Err(bad());
     }
     while !rest.is_empty() && rest != "0" {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(bad)?;
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or_else(bad)?;
         let number: f64 = rest[..end].parse().map_err(|_| bad())?;
-        let unit = UNITS.iter().find(|(unit, _)| rest[end..].starts_with(unit)).ok_or_else(bad)?;
+        let unit = UNITS
+            .iter()
+            .find(|(unit, _)| rest[end..].starts_with(unit))
+            .ok_or_else(bad)?;
         seconds += number * unit.1;
         rest = &rest[end + unit.0.len()..];
     }
     let nanos = seconds * 1e9;
-    if nanos >= i64::MAX as f64 { Err(bad()) } else { Ok(nanos as i64) }
+    if nanos >= i64::MAX as f64 {
+        Err(bad())
+    } else {
+        Ok(nanos as i64)
+    }
 }
 
 #[cfg(test)]

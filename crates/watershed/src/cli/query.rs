@@ -34,7 +34,13 @@ pub(super) struct QueryArgs {
     /// The query, or `-` for stdin (also when nothing is given).
     query: Option<String>,
     /// The database to query.
-    #[arg(long, short, visible_alias = "db", value_name = "NAME", env = "WATERSHED_DATABASE")]
+    #[arg(
+        long,
+        short,
+        visible_alias = "db",
+        value_name = "NAME",
+        env = "WATERSHED_DATABASE"
+    )]
     database: Option<String>,
     /// The language of the query.
     #[arg(long, short, value_enum, default_value_t = Language::Sql)]
@@ -51,7 +57,10 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<()> {
     let text = match args.query.as_deref() {
         None | Some("-") => {
             let mut text = String::new();
-            std::io::stdin().lock().read_to_string(&mut text).context("read the query from stdin")?;
+            std::io::stdin()
+                .lock()
+                .read_to_string(&mut text)
+                .context("read the query from stdin")?;
             text
         }
         Some(text) => text.to_owned(),
@@ -66,7 +75,10 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<()> {
         Format::Table => {
             let table = arrow::util::pretty::pretty_format_batches_with_schema(schema, &batches)?;
             print(&format!("{table}\n"))?;
-            say(&format!("{rows} rows in {:.3} s", started.elapsed().as_secs_f64()));
+            say(&format!(
+                "{rows} rows in {:.3} s",
+                started.elapsed().as_secs_f64()
+            ));
             Ok(())
         }
         Format::Json => {
@@ -93,18 +105,30 @@ pub(super) async fn run(args: QueryArgs) -> anyhow::Result<()> {
 
 type Rows = (arrow::datatypes::SchemaRef, Vec<RecordBatch>);
 
-async fn fetch(connection: &Connection, database: &str, language: Language, text: &str) -> anyhow::Result<Rows> {
+async fn fetch(
+    connection: &Connection,
+    database: &str,
+    language: Language,
+    text: &str,
+) -> anyhow::Result<Rows> {
     let mut endpoint = Endpoint::from_shared(connection.host.clone()).context("read the host")?;
     if connection.host.starts_with("https://") {
         endpoint = endpoint.tls_config(ClientTlsConfig::new().with_webpki_roots())?;
     }
     let channel = endpoint.connect().await.with_context(|| {
-        format!("no answer from {}: is the server running there? (watershed serve)", connection.host)
+        format!(
+            "no answer from {}: is the server running there? (watershed serve)",
+            connection.host
+        )
     })?;
     let ticket = serde_json::json!({ "database": database, "sql_query": text, "query_type": language.as_str() });
-    let mut request = tonic::Request::new(Ticket { ticket: ticket.to_string().into() });
+    let mut request = tonic::Request::new(Ticket {
+        ticket: ticket.to_string().into(),
+    });
     if let Some(token) = &connection.token {
-        let bearer = format!("Bearer {token}").parse().context("the token has characters no token has")?;
+        let bearer = format!("Bearer {token}")
+            .parse()
+            .context("the token has characters no token has")?;
         request.metadata_mut().insert("authorization", bearer);
     }
     let mut client = FlightServiceClient::new(channel).max_decoding_message_size(usize::MAX);
@@ -115,7 +139,10 @@ async fn fetch(connection: &Connection, database: &str, language: Language, text
     while let Some(batch) = stream.try_next().await.map_err(flight_failed)? {
         batches.push(batch);
     }
-    let schema = stream.schema().cloned().context("the answer has no schema")?;
+    let schema = stream
+        .schema()
+        .cloned()
+        .context("the answer has no schema")?;
     Ok((schema, batches))
 }
 

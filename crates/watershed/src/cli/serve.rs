@@ -20,7 +20,12 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "DIR", env = "WATERSHED_DATA_DIR")]
     data_dir: Option<PathBuf>,
     /// The one address for HTTP and gRPC. Port 0 takes a free port.
-    #[arg(long, value_name = "ADDRESS", env = "WATERSHED_BIND", default_value = "127.0.0.1:8086")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "WATERSHED_BIND",
+        default_value = "127.0.0.1:8086"
+    )]
     bind: SocketAddr,
     /// A file that holds the operator token, instead of one made at the first start. The variable
     /// WATERSHED_OPERATOR_TOKEN may hold it as well.
@@ -33,7 +38,12 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "SIZE", env = "WATERSHED_REQUEST_BYTES_MAX", default_value = "50MiB", value_parser = bytes)]
     request_bytes_max: u64,
     /// Write requests in progress at one time; more are answered 503.
-    #[arg(long, value_name = "N", env = "WATERSHED_WRITES_MAX", default_value_t = 256)]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "WATERSHED_WRITES_MAX",
+        default_value_t = 256
+    )]
     writes_max: usize,
     /// Refuse a whole request for one bad line, instead of storing the good ones.
     #[arg(long, env = "WATERSHED_WITHOUT_PARTIAL_WRITES")]
@@ -48,7 +58,12 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "SIZE", env = "WATERSHED_QUERY_MEMORY_BYTES_MAX", default_value = "1GiB", value_parser = bytes)]
     query_memory_bytes_max: u64,
     /// What is logged: a level, or levels by module.
-    #[arg(long, value_name = "FILTER", env = "WATERSHED_LOG_FILTER", default_value = "info")]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "WATERSHED_LOG_FILTER",
+        default_value = "info"
+    )]
     log_filter: String,
     /// How log lines are written.
     #[arg(long, value_enum, env = "WATERSHED_LOG_FORMAT", default_value_t = LogFormat::Text)]
@@ -58,10 +73,18 @@ pub(super) struct ServeArgs {
 /// Reads a size: a number of bytes, or one with `KiB`, `MiB` or `GiB`.
 fn bytes(text: &str) -> Result<u64, String> {
     let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-    let unit = units.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
+    let unit = units
+        .iter()
+        .find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
     let (number, size): (&str, u64) = unit.unwrap_or((text, 1));
-    let bytes = number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(size));
-    bytes.filter(|n| *n > 0).ok_or_else(|| "expected a size such as 50MiB, 4GiB or 1048576".to_owned())
+    let bytes = number
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(size));
+    bytes
+        .filter(|n| *n > 0)
+        .ok_or_else(|| "expected a size such as 50MiB, 4GiB or 1048576".to_owned())
 }
 
 /// Runs the server until it is told to stop.
@@ -77,7 +100,10 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
 }
 
 fn runtime(name: &'static str) -> anyhow::Result<Runtime> {
-    let runtime = Builder::new_multi_thread().thread_name(name).enable_all().build();
+    let runtime = Builder::new_multi_thread()
+        .thread_name(name)
+        .enable_all()
+        .build();
     runtime.with_context(|| format!("start the {name} threads"))
 }
 
@@ -85,15 +111,26 @@ async fn serve(args: ServeArgs, queries: tokio::runtime::Handle) -> anyhow::Resu
     let mut stop = StopSignals::listen()?;
     // Taking the address first: whoever has it owns the data directory's clients.
     let listener = TcpListener::bind(args.bind).await.with_context(|| {
-        format!("listen on {}: is another server running there? (choose another with --bind)", args.bind)
+        format!(
+            "listen on {}: is another server running there? (choose another with --bind)",
+            args.bind
+        )
     })?;
     let address = listener.local_addr()?;
     let settings = settings(&args)?;
     if !settings.authentication {
-        tracing::warn!("AUTHENTICATION IS OFF: everyone who can reach {address} can read and write everything");
+        tracing::warn!(
+            "AUTHENTICATION IS OFF: everyone who can reach {address} can read and write everything"
+        );
     }
     let data_dir = settings.data_dir.clone();
-    let node = assemble::node(settings, queries).await?;
+    let node = tokio::select! {
+        node = assemble::node(settings, queries) => node?,
+        () = stop.next() => {
+            say("stopped before the start was complete");
+            return Ok(());
+        }
+    };
     if let Some(token) = &node.new_operator_token {
         print(&welcome(address, token))?;
     }
@@ -130,17 +167,22 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
 
 fn operator_token(args: &ServeArgs) -> anyhow::Result<Option<Secret>> {
     let text = match &args.operator_token_file {
-        Some(path) => {
-            Some(std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?)
-        }
+        Some(path) => Some(
+            std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?,
+        ),
         // Not a flag: command lines are seen by every user of the machine.
         None => std::env::var("WATERSHED_OPERATOR_TOKEN").ok(),
     };
-    let Some(text) = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) else {
+    let Some(text) = text
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+    else {
         return Ok(None);
     };
     if text.chars().count() < OPERATOR_TOKEN_CHARS_MIN || text.contains(char::is_whitespace) {
-        bail!("the operator token must have at least {OPERATOR_TOKEN_CHARS_MIN} characters and no blanks");
+        bail!(
+            "the operator token must have at least {OPERATOR_TOKEN_CHARS_MIN} characters and no blanks"
+        );
     }
     Ok(Some(Secret::new(text)))
 }
@@ -148,7 +190,8 @@ fn operator_token(args: &ServeArgs) -> anyhow::Result<Option<Secret>> {
 /// What the first start shows, once. The lines work wherever the command was started from.
 fn welcome(address: SocketAddr, token: &Secret) -> String {
     let token = token.reveal();
-    let command = std::env::current_exe().map_or_else(|_| "watershed".to_owned(), |p| p.display().to_string());
+    let command = std::env::current_exe()
+        .map_or_else(|_| "watershed".to_owned(), |p| p.display().to_string());
     format!(
         "This is the operator token. It is shown only now; keep it.\n\n    {token}\n\n\
          To begin, paste these three lines into another terminal:\n\n\

@@ -49,25 +49,45 @@ pub(super) enum TokenCommand {
 
 pub(super) async fn run(command: TokenCommand) -> anyhow::Result<()> {
     match command {
-        TokenCommand::Create { description, read_database, write_database, expires_at, format, server } => {
+        TokenCommand::Create {
+            description,
+            read_database,
+            write_database,
+            expires_at,
+            format,
+            server,
+        } => {
             let connection = Connection::open(&server)?;
             let right = |action: &str, name: &String| json!({ "action": action, "resource": name });
             let reads = read_database.iter().map(|name| right("read", name));
-            let permissions: Vec<_> = reads.chain(write_database.iter().map(|name| right("write", name))).collect();
+            let permissions: Vec<_> = reads
+                .chain(write_database.iter().map(|name| right("write", name)))
+                .collect();
             let body = json!({ "description": description, "permissions": permissions, "expiresAt": expires_at });
-            let request = connection.request(Method::POST, "/api/v0/tokens").json(&body);
+            let request = connection
+                .request(Method::POST, "/api/v0/tokens")
+                .json(&body);
             let token: Value = connection.json(request).await?;
             if format == Format::Json {
                 return print(&format!("{}\n", serde_json::to_string_pretty(&token)?));
             }
-            say(&format!("Token {} ({description}). Its text is shown only this once:", text(&token["id"])));
+            say(&format!(
+                "Token {} ({description}). Its text is shown only this once:",
+                text(&token["id"])
+            ));
             print(&format!("{}\n", text(&token["accessToken"])))
         }
-        TokenCommand::List { include_revoked, format, server } => list(&server, include_revoked, format).await,
+        TokenCommand::List {
+            include_revoked,
+            format,
+            server,
+        } => list(&server, include_revoked, format).await,
         TokenCommand::Revoke { ids, server } => {
             let connection = Connection::open(&server)?;
             for id in ids {
-                connection.send(connection.request(Method::DELETE, &format!("/api/v0/tokens/{id}"))).await?;
+                connection
+                    .send(connection.request(Method::DELETE, &format!("/api/v0/tokens/{id}")))
+                    .await?;
                 print(&format!("revoked token {id}\n"))?;
             }
             Ok(())
@@ -77,7 +97,9 @@ pub(super) async fn run(command: TokenCommand) -> anyhow::Result<()> {
 
 async fn list(server: &ServerArgs, include_revoked: bool, format: Format) -> anyhow::Result<()> {
     let connection = Connection::open(server)?;
-    let mut tokens: Vec<Value> = connection.json(connection.request(Method::GET, "/api/v0/tokens")).await?;
+    let mut tokens: Vec<Value> = connection
+        .json(connection.request(Method::GET, "/api/v0/tokens"))
+        .await?;
     tokens.retain(|token| include_revoked || token["revokedAt"].is_null());
     if format == Format::Json {
         return print(&format!("{}\n", serde_json::to_string_pretty(&tokens)?));
@@ -92,7 +114,14 @@ async fn list(server: &ServerArgs, include_revoked: bool, format: Format) -> any
             text(&token["revokedAt"]),
         ]
     });
-    let header = ["ID", "DESCRIPTION", "RIGHTS", "CREATED AT", "EXPIRES AT", "REVOKED AT"];
+    let header = [
+        "ID",
+        "DESCRIPTION",
+        "RIGHTS",
+        "CREATED AT",
+        "EXPIRES AT",
+        "REVOKED AT",
+    ];
     print_rows(format, &header, rows.collect())
 }
 
@@ -100,7 +129,11 @@ fn rights(token: &Value) -> String {
     if token["operator"].as_bool() == Some(true) {
         return "operator".to_owned();
     }
-    let list = token["permissions"].as_array().map_or(&[][..], Vec::as_slice);
-    let each = list.iter().map(|p| format!("{}:{}", text(&p["action"]), text(&p["resource"])));
+    let list = token["permissions"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let each = list
+        .iter()
+        .map(|p| format!("{}:{}", text(&p["action"]), text(&p["resource"])));
     each.collect::<Vec<_>>().join(" ")
 }

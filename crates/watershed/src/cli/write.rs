@@ -41,7 +41,13 @@ pub(super) struct WriteArgs {
     #[arg(long, short, value_name = "FILE", conflicts_with = "line_protocol")]
     file: Option<PathBuf>,
     /// The database to write to.
-    #[arg(long, short, visible_alias = "db", value_name = "NAME", env = "WATERSHED_DATABASE")]
+    #[arg(
+        long,
+        short,
+        visible_alias = "db",
+        value_name = "NAME",
+        env = "WATERSHED_DATABASE"
+    )]
     database: Option<String>,
     /// The unit of the timestamps.
     #[arg(long, value_enum, default_value_t = Precision::Ns)]
@@ -100,11 +106,18 @@ struct Batch {
 /// The next lines, up to `lines_max` of them or the byte limit. A line break inside a quoted value does
 /// not end a batch.
 fn read_batch(input: &mut dyn BufRead, lines_max: usize) -> anyhow::Result<Batch> {
-    let mut batch = Batch { text: Vec::new(), lines: 0 };
+    let mut batch = Batch {
+        text: Vec::new(),
+        lines: 0,
+    };
     let mut in_string = false;
     while (batch.lines < lines_max && batch.text.len() < BATCH_BYTES_MAX) || in_string {
         let start = batch.text.len();
-        if input.read_until(b'\n', &mut batch.text).context("read line protocol")? == 0 {
+        if input
+            .read_until(b'\n', &mut batch.text)
+            .context("read line protocol")?
+            == 0
+        {
             break;
         }
         in_string = quotes_left_open(&batch.text[start..], in_string);
@@ -130,7 +143,12 @@ fn quotes_left_open(text: &[u8], mut open: bool) -> bool {
     open
 }
 
-async fn send(connection: &Connection, database: &str, precision: Precision, text: &[u8]) -> anyhow::Result<()> {
+async fn send(
+    connection: &Connection,
+    database: &str,
+    precision: Precision,
+    text: &[u8],
+) -> anyhow::Result<()> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(text)?;
     let request = connection

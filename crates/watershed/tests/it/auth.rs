@@ -227,7 +227,7 @@ fn expired_and_revoked_tokens_are_unknown() {
         (204, String::new()),
         "before it is revoked"
     );
-    let path = format!("/api/v0/tokens/{}", revoked["id"]);
+    let path = format!("/api/v0/tokens/{}", revoked["id"].as_str().unwrap());
     let revoke = || {
         server.send(
             server

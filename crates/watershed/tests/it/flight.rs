@@ -3,12 +3,12 @@
 use super::server::{OPERATOR_TOKEN, Server, runtime};
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
-use arrow_flight::Ticket;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::sql::{CommandGetDbSchemas, CommandGetTables};
+use arrow_flight::{Criteria, FlightDescriptor, Ticket};
 use futures::TryStreamExt as _;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
@@ -535,6 +535,38 @@ fn flight_sql_needs_one_database() {
         "More than one headers are found in request: ",
     );
     failed(&[("database", "nope")], "Database 'nope' not found");
+}
+
+#[test]
+fn what_is_not_offered_is_said() {
+    let server = server();
+    runtime().block_on(async {
+        let mut client = flight_sql(&server, "db").await;
+        let update = client
+            .execute_update("DELETE FROM cpu".to_owned(), None)
+            .await;
+        let message = update.unwrap_err().to_string();
+        assert!(
+            message.contains("nvalid") || message.contains("nimplemented"),
+            "{message}"
+        );
+        let mut plain = FlightServiceClient::new(channel(&server).await);
+        let mut request = Request::new(FlightDescriptor::new_path(vec!["cpu".to_owned()]));
+        request
+            .metadata_mut()
+            .insert("authorization", operator().parse().unwrap());
+        request
+            .metadata_mut()
+            .insert("database", "db".parse().unwrap());
+        let status = plain.get_flight_info(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented);
+        assert_eq!(
+            status.message(),
+            "Unsupported message type: FlightInfo with Path"
+        );
+        let status = plain.list_flights(Criteria::default()).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented);
+    });
 }
 
 #[test]

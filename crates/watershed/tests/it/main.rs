@@ -1,5 +1,7 @@
 //! The `watershed` binary, tested from outside: real processes, real HTTP and gRPC on loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod auth;
 mod cli;
 mod crash;

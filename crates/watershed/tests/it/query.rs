@@ -2,9 +2,11 @@
 
 use super::msgpack;
 use super::scenario::{check, check_with, standard};
-use super::server::{Answer, Server};
+use super::server::{Answer, OPERATOR_TOKEN, Server, runtime};
+use arrow::array::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
 use bytes::Bytes;
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::json;
 
@@ -76,7 +78,7 @@ fn epochs_round_down() {
     server.write("db", "old v=1i -1");
     let time = |epoch: &str, table: &str| {
         let statement = format!("SELECT * FROM {table} LIMIT 1");
-        query(&server, &[("q", &statement), ("epoch", epoch)]).json()["results"][0]["series"][0]["values"][0][0].take()
+        query(&server, &[("q", &statement), ("epoch", epoch)]).json()["results"][0]["series"][0]["values"][0][0].clone()
     };
     let second = 1_704_067_200_i64;
     for (epoch, expected) in [
@@ -155,7 +157,7 @@ fn bad_requests_are_told_apart_from_bad_statements() {
         < 400 {"error":"A boundary header is required for multipart upload","code":"invalid","message":"A boundary header is required for multipart upload"}
 
         > PUT /query?db=db&q=SHOW+MEASUREMENTS
-        < 405 {"code":"method not allowed","message":"method not allowed"}
+        < 405 {"error":"method not allowed","code":"method not allowed","message":"method not allowed"}
 
         > GET /query?db=db&q=SHOW+MEASUREMENTS
         > Authorization: -
@@ -253,11 +255,11 @@ fn placeholders_take_values_of_their_type() {
             &server,
             &[("q", statement), ("params", params), ("epoch", "s")],
         );
-        let mut body = answer.json();
+        let body = answer.json();
         if body["results"][0]["error"].is_null() {
-            body["results"][0]["series"][0]["values"].take()
+            body["results"][0]["series"][0]["values"].clone()
         } else {
-            body["results"][0].take()
+            body["results"][0].clone()
         }
     };
     let one = json!([[1_704_067_200, 1.5]]);
@@ -473,17 +475,14 @@ fn databases_are_shown_to_those_who_may_use_them() {
         let request = server
             .bare(reqwest::Method::GET, "/query?q=SHOW+DATABASES")
             .bearer_auth(token);
-        let mut body = server.send(request).json();
-        body["results"][0]["series"][0].take()
+        let body = server.send(request).json();
+        body["results"][0]["series"][0].clone()
     };
     let series = |names: &[&str]| {
         let rows: Vec<_> = names.iter().map(|name| json!([name])).collect();
         json!({ "name": "databases", "columns": ["name"], "values": rows })
     };
-    assert_eq!(
-        names(super::server::OPERATOR_TOKEN),
-        series(&["db", "other", "third"])
-    );
+    assert_eq!(names(OPERATOR_TOKEN), series(&["db", "other", "third"]));
     assert_eq!(
         names(&server.create_token(&["read:*"])),
         series(&["db", "other", "third"])
@@ -593,6 +592,26 @@ fn probes_need_no_token() {
     assert!(metrics.text().contains("# TYPE "), "{}", metrics.text());
 }
 
+#[test]
+fn the_same_port_speaks_http_2() {
+    let server = server();
+    let client = reqwest::Client::builder()
+        .http2_prior_knowledge()
+        .build()
+        .unwrap();
+    let url = format!(
+        "{}/query?db=db&epoch=s&q=SELECT+n+FROM+cpu+LIMIT+1",
+        server.url()
+    );
+    let request = client.get(url).bearer_auth(OPERATOR_TOKEN);
+    let (version, body) = runtime().block_on(async {
+        let response = request.send().await.unwrap();
+        (response.version(), response.text().await.unwrap())
+    });
+    assert_eq!(version, reqwest::Version::HTTP_2);
+    assert!(body.contains("[[1704067200,1]]"), "{body}");
+}
+
 /// `GET /api/v3/query_sql` on `db`.
 #[track_caller]
 fn sql(server: &Server, statement: &str, format: &str) -> Answer {
@@ -647,13 +666,12 @@ fn sql_answers_come_in_five_formats() {
         parquet.header("content-type"),
         "application/vnd.apache.parquet"
     );
-    let reader = SerializedFileReader::new(Bytes::from(parquet.body)).unwrap();
-    let rows: Vec<String> = reader
-        .get_row_iter(None)
-        .unwrap()
-        .map(|row| row.unwrap().to_json_value()["n"].to_string())
-        .collect();
-    assert_eq!(rows, ["1", "2"]);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(parquet.body)).unwrap();
+    let rows: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+    assert_eq!(
+        pretty_format_batches(&rows).unwrap().to_string() + "\n",
+        pretty.text()
+    );
 }
 
 #[test]

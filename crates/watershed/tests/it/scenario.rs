@@ -72,8 +72,11 @@ pub(crate) fn standard(answer: &Answer) -> Vec<String> {
                 .unwrap_or_default();
             want("x-platform-error-code", code);
             want("x-influxdb-error", &fit_for_header(shown));
-            want("retry-after", if answer.status == 503 { "1" } else { "" });
         }
+    }
+    let retry = answer.header("retry-after").parse::<u64>().ok();
+    if retry.is_some_and(|seconds| seconds > 0) != (answer.status == 503) {
+        wrong.push(format!("got Retry-After {retry:?}"));
     }
     if answer.header("x-request-id").is_empty() {
         wrong.push("there is no X-Request-Id".to_owned());

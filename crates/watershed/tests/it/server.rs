@@ -229,7 +229,7 @@ impl Server {
             let (action, resource) = right.split_once(':').unwrap();
             json!({ "action": action, "resource": resource })
         };
-        body["description"] = json!(rights.join(" "));
+        body["description"] = json!(format!("may {}", rights.join(" ")));
         body["permissions"] = rights.iter().map(right).collect();
         let answer = self.send(self.post("/api/v0/tokens").json(&body));
         assert_eq!(answer.status, 200, "create token {body}: {}", answer.text());
@@ -261,9 +261,9 @@ impl Server {
         let parameters = [("db", database), ("q", query), ("epoch", "ns")];
         let answer = self.send(self.get("/query").query(&parameters));
         assert_eq!(answer.status, 200, "{query}: {}", answer.text());
-        let mut body = answer.json();
+        let body = answer.json();
         assert!(body["results"][0]["error"].is_null(), "{query}: {body}");
-        body["results"][0]["series"].take()
+        body["results"][0]["series"].clone()
     }
 
     /// A connection for requests that no ordinary client sends.

@@ -742,8 +742,8 @@ const LINE_ERRORS: [(&str, &str); 14] = [
         "error parsing line 1 (1-based): Expected at least one space character, got end of input",
     ),
     (
-        "m,a=b\\\\\\\\ f=1 1\\",
-        "error parsing line 1 (1-based): Could not parse entire line. Found trailing content: `\\`",
+        "m,a=b\\\\ f=1 1",
+        "error parsing line 1 (1-based): Measurements, tag keys and values, and field keys may not end with a backslash",
     ),
     (
         "m f=.5",
@@ -957,7 +957,6 @@ fn without_oldest(mut body: Value) -> Value {
         }
         body[member] = hidden.into();
     }
-    // Indexing for reading does not add members, but the loop above would for an absent one.
     body
 }
 
@@ -1044,6 +1043,76 @@ fn writes_over_the_limit_are_asked_to_come_back() {
         server.sql("db", "SELECT f FROM m ORDER BY time"),
         json!([{ "f": 1.0 }, { "f": 3.0 }])
     );
+}
+
+#[test]
+fn a_full_buffer_asks_to_come_back() {
+    let server = server_with(&["--buffer-bytes-max", "1"]);
+    check(
+        &server,
+        r#"
+        > POST /api/v2/write?bucket=db
+        >
+        > m f=1 1
+        < 503 {"code":"unavailable","message":"the write buffer holds 0 of 1 bytes"}
+        < Retry-After: 5
+
+        > POST /write?db=db
+        >
+        > m f=1 1
+        < 503 {"error":"the write buffer holds 0 of 1 bytes","code":"unavailable","message":"the write buffer holds 0 of 1 bytes"}
+        < Retry-After: 5
+        "#,
+    );
+    assert_eq!(count(&server, "m"), 0);
+}
+
+#[test]
+fn names_and_strings_have_a_longest_length() {
+    const NAME_MAX: usize = 65_536;
+    const STRING_MAX: usize = 1_048_576;
+    let server = server();
+    let (name, string) = ("n".repeat(NAME_MAX), "s".repeat(STRING_MAX));
+    server.write(
+        "db",
+        &format!("m,t={name} s=\"{string}\",f=1 1\n{name} f=1 1"),
+    );
+    let lengths = server.sql("db", "SELECT length(t) AS t, length(s) AS s FROM m");
+    assert_eq!(lengths, json!([{ "t": NAME_MAX, "s": STRING_MAX }]));
+    for (line, reason) in [
+        (format!("m,t={name}n f=1"), "String is greater than 64KB"),
+        (format!("{name}n f=1"), "String is greater than 64KB"),
+        (format!("m {name}n=1"), "String is greater than 64KB"),
+        (format!("m s=\"{string}s\""), "String is greater than 1MB"),
+    ] {
+        let answer = write_encoded(&server, "identity", line);
+        let message = format!(
+            "no data written, errors encountered on line(s): error parsing line 1 (1-based): {reason}"
+        );
+        let expected = json!({ "code": "invalid", "message": message, "line": 1 });
+        assert_eq!((answer.status.as_u16(), answer.json()), (400, expected));
+    }
+}
+
+#[test]
+fn points_without_a_timestamp_share_one_instant_in_nanoseconds() {
+    let server = server();
+    let request = server.post("/api/v2/write?bucket=db&precision=s");
+    expect_empty(&server.send(request.body("m,t=a f=1\nm,t=b f=1\nm,t=a f=2\nm,t=c f=1 1")));
+    let rows = server.sql(
+        "db",
+        "SELECT t, f, time > now() - INTERVAL '1 hour' AND time <= now() AS now FROM m ORDER BY t",
+    );
+    assert_eq!(
+        rows,
+        json!([
+            { "t": "a", "f": 2.0, "now": true },
+            { "t": "b", "f": 1.0, "now": true },
+            { "t": "c", "f": 1.0, "now": false },
+        ])
+    );
+    let instants = server.sql("db", "SELECT count(DISTINCT time) AS n FROM m");
+    assert_eq!(instants, json!([{ "n": 2 }]));
 }
 
 #[test]

@@ -154,7 +154,16 @@ impl Calls<'_> {
         };
         let argument = self.argument(name, var)?;
         if argument.value_type == ValueType::Null {
-            return Ok(Value::null());
+            // Beside tables that have the column, a number fills the counts of those that lack it.
+            let filled = matches!(
+                self.planner.query.clauses.fill,
+                Fill::Integer(_) | Fill::Float(_)
+            );
+            let no_count = lit(ScalarValue::Int64(None));
+            return Ok(match name == "count" && filled {
+                true => Value::new(no_count, ValueType::Integer),
+                false => Value::null(),
+            });
         }
         let value_type = match name {
             "count" => ValueType::Integer,
@@ -442,7 +451,7 @@ impl FillColumn {
             }
             Fill::Null | Fill::None => gap_fill::Fill::Null,
             Fill::Previous => gap_fill::Fill::Previous,
-            Fill::Linear if self.chosen && !self.value_type.is_number() => gap_fill::Fill::Null,
+            Fill::Linear if self.chosen => gap_fill::Fill::Null,
             Fill::Linear => gap_fill::Fill::Linear,
             Fill::Integer(value) => self.number(Some(value), value as f64),
             Fill::Float(value) => self.number(None, value),

@@ -12,7 +12,11 @@ fn batch(values: Vec<i64>) -> RecordBatch {
 #[tokio::test]
 async fn a_silent_query_sends_empty_batches() {
     let (send, receive) = mpsc::channel(1);
-    let mut rows = keep_alive(ReceiverStream::new(receive).boxed(), batch(vec![]), Duration::ZERO);
+    let mut rows = keep_alive(
+        ReceiverStream::new(receive).boxed(),
+        batch(vec![]),
+        Duration::ZERO,
+    );
     let mut next = async || rows.next().await.map(|batch| batch.unwrap().num_rows());
     assert_eq!(next().await, Some(0));
     assert_eq!(next().await, Some(0));

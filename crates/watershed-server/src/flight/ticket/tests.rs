@@ -7,8 +7,19 @@ fn decode(json: &str) -> Result<ReadTicket, Status> {
 #[test]
 fn the_json_ticket_has_four_names_for_the_database() {
     for key in ["database", "namespace_name", "bucket", "bucket-name"] {
-        let ticket = decode(&format!(r#"{{"{key}":"db","sql_query":"SELECT 1","other":[]}}"#)).unwrap();
-        assert_eq!(ticket, ReadTicket::text(&DatabaseName::new("db").unwrap(), "SELECT 1", Language::Sql, false));
+        let ticket = decode(&format!(
+            r#"{{"{key}":"db","sql_query":"SELECT 1","other":[]}}"#
+        ))
+        .unwrap();
+        assert_eq!(
+            ticket,
+            ReadTicket::text(
+                &DatabaseName::new("db").unwrap(),
+                "SELECT 1",
+                Language::Sql,
+                false
+            )
+        );
     }
 }
 
@@ -19,7 +30,12 @@ fn the_json_ticket_has_values_and_a_language() {
     )
     .unwrap();
     assert!(ticket.debug);
-    let Read::Text { language, params, .. } = ticket.read else { panic!("a text") };
+    let Read::Text {
+        language, params, ..
+    } = ticket.read
+    else {
+        panic!("a text")
+    };
     assert_eq!(language, Language::InfluxQl);
     let expected = [
         ("a", ParamValue::U64(1)),
@@ -29,7 +45,10 @@ fn the_json_ticket_has_values_and_a_language() {
         ("e", ParamValue::Bool(true)),
         ("f", ParamValue::Null),
     ];
-    assert_eq!(params.iter().collect::<Vec<_>>(), expected.iter().map(|(n, v)| (*n, v)).collect::<Vec<_>>());
+    assert_eq!(
+        params.iter().collect::<Vec<_>>(),
+        expected.iter().map(|(n, v)| (*n, v)).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -43,24 +62,42 @@ fn what_is_no_ticket_is_refused() {
     ] {
         let error = decode(text).unwrap_err();
         assert_eq!(error.code(), tonic::Code::InvalidArgument, "{text}");
-        assert_eq!(error.message(), "Invalid ticket. Error: Invalid ticket", "{text}");
+        assert_eq!(
+            error.message(),
+            "Invalid ticket. Error: Invalid ticket",
+            "{text}"
+        );
     }
-    let broken = Any { type_url: READ_INFO_URL.to_owned(), value: Bytes::from_static(b"\xff") };
+    let broken = Any {
+        type_url: READ_INFO_URL.to_owned(),
+        value: Bytes::from_static(b"\xff"),
+    };
     assert!(ReadTicket::decode(&broken.encode_to_vec().into()).is_err());
 }
 
 #[test]
 fn tickets_of_ours_come_back_as_they_went() {
     let database = DatabaseName::new("a/b").unwrap();
-    let any = Any { type_url: "type.googleapis.com/x".to_owned(), value: Bytes::from_static(b"abc") };
+    let any = Any {
+        type_url: "type.googleapis.com/x".to_owned(),
+        value: Bytes::from_static(b"abc"),
+    };
     let mut params = Params::new();
     params.insert("x", ParamValue::F64(1.5));
     params.insert("y", ParamValue::Null);
-    let read = Read::Text { text: "q".into(), language: Language::InfluxQl, params };
+    let read = Read::Text {
+        text: "q".into(),
+        language: Language::InfluxQl,
+        params,
+    };
     for ticket in [
         ReadTicket::command(&database, &any, true),
         ReadTicket::text(&database, "SELECT 1", Language::Sql, false),
-        ReadTicket { database: database.clone(), read, debug: false },
+        ReadTicket {
+            database: database.clone(),
+            read,
+            debug: false,
+        },
     ] {
         assert_eq!(ReadTicket::decode(&ticket.encode()).unwrap(), ticket);
     }
@@ -73,13 +110,21 @@ fn the_database_header_may_be_spelled_several_ways_but_mean_one() {
         for (key, value) in pairs {
             map.insert(*key, value.parse().unwrap());
         }
-        database_of(&map).map(|d| d.to_string()).map_err(|s| s.message().to_owned())
+        database_of(&map)
+            .map(|d| d.to_string())
+            .map_err(|s| s.message().to_owned())
     };
     for key in DATABASE_KEYS {
         assert_eq!(metadata(&[(key, "db")]).unwrap(), "db");
     }
-    assert_eq!(metadata(&[("bucket", "db"), ("database", "db")]).unwrap(), "db");
-    assert_eq!(metadata(&[]).unwrap_err(), "no 'database' header in request");
+    assert_eq!(
+        metadata(&[("bucket", "db"), ("database", "db")]).unwrap(),
+        "db"
+    );
+    assert_eq!(
+        metadata(&[]).unwrap_err(),
+        "no 'database' header in request"
+    );
     assert_eq!(
         metadata(&[("bucket", "a"), ("database", "b")]).unwrap_err(),
         r#"More than one headers are found in request: ["database", "bucket"]. Please include only one of them"#

@@ -6,7 +6,9 @@ async fn shown(error: ApiError) -> String {
     for (name, value) in response.headers() {
         text += &format!("{name}: {}\n", value.to_str().unwrap());
     }
-    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20)
+        .await
+        .unwrap();
     text + std::str::from_utf8(&body).unwrap()
 }
 

@@ -19,7 +19,12 @@ impl CsvEncoder {
             Epoch::Text => 1,
             Epoch::Number { unit } => unit,
         };
-        Self { unit, out: Vec::new(), columns: None, wrote: false }
+        Self {
+            unit,
+            out: Vec::new(),
+            columns: None,
+            wrote: false,
+        }
     }
 
     /// What was written since the last call.
@@ -81,7 +86,10 @@ impl CsvEncoder {
     fn cell(&mut self, cell: &Cell<'_>) {
         match cell {
             Cell::Null => {}
-            Cell::Bool(value) => self.out.extend_from_slice(if *value { b"true" } else { b"false" }),
+            Cell::Bool(value) => {
+                self.out
+                    .extend_from_slice(if *value { b"true" } else { b"false" })
+            }
             Cell::Integer(value) => self.shown(value),
             Cell::Unsigned(value) => self.shown(value),
             Cell::Float(value) => match integral(*value) {

@@ -24,8 +24,19 @@ pub(crate) struct JsonEncoder {
 
 impl JsonEncoder {
     pub(crate) fn new(epoch: Epoch, chunked: bool) -> Self {
-        let out = if chunked { Vec::new() } else { br#"{"results":["#.to_vec() };
-        Self { epoch, chunked, out, statements: 0, open: false, closed: false }
+        let out = if chunked {
+            Vec::new()
+        } else {
+            br#"{"results":["#.to_vec()
+        };
+        Self {
+            epoch,
+            chunked,
+            out,
+            statements: 0,
+            open: false,
+            closed: false,
+        }
     }
 
     /// What was written since the last call.
@@ -52,7 +63,10 @@ impl JsonEncoder {
             self.begin_series(&segment.head, &segment.columns);
         }
         if let Err(error) = self.rows(segment, segment.starts) {
-            self.close(Open { continues: true, more: true });
+            self.close(Open {
+                continues: true,
+                more: true,
+            });
             self.closed = true;
             return Err(error);
         }
@@ -79,7 +93,9 @@ impl JsonEncoder {
         }
         if !self.open {
             self.begin_statement(id);
-        } else if let Some(last) = last && !self.closed {
+        } else if let Some(last) = last
+            && !self.closed
+        {
             self.close(last);
         }
         self.error(error);
@@ -219,7 +235,10 @@ impl JsonEncoder {
     fn cell(&mut self, cell: &Cell<'_>) -> Result<(), UnsupportedValue> {
         match cell {
             Cell::Null => self.out.extend_from_slice(b"null"),
-            Cell::Bool(value) => self.out.extend_from_slice(if *value { b"true" } else { b"false" }),
+            Cell::Bool(value) => {
+                self.out
+                    .extend_from_slice(if *value { b"true" } else { b"false" })
+            }
             Cell::Integer(value) => self.integer(*value),
             Cell::Unsigned(value) => self.integer(*value),
             Cell::Float(value) => self.float(*value)?,
@@ -247,7 +266,8 @@ impl JsonEncoder {
     }
 
     fn integer(&mut self, value: impl itoa::Integer) {
-        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.out
+            .extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
     fn string(&mut self, text: &str) {

@@ -21,7 +21,12 @@ pub(crate) struct MsgpackEncoder {
 impl MsgpackEncoder {
     /// `statements` is the number of statements of the request.
     pub(crate) fn new(epoch: Epoch, chunked: bool, statements: usize) -> Self {
-        let mut encoder = Self { epoch, chunked, out: Vec::new(), held: Vec::new() };
+        let mut encoder = Self {
+            epoch,
+            chunked,
+            out: Vec::new(),
+            held: Vec::new(),
+        };
         if !chunked {
             encoder.begin_results(statements);
         }
@@ -69,7 +74,10 @@ impl MsgpackEncoder {
     }
 
     fn result(&mut self, id: usize, segments: Vec<Segment>, error: Option<&str>) {
-        map(&mut self.out, 1 + usize::from(!segments.is_empty()) + usize::from(error.is_some()));
+        map(
+            &mut self.out,
+            1 + usize::from(!segments.is_empty()) + usize::from(error.is_some()),
+        );
         self.statement_id(id);
         if !segments.is_empty() {
             text(&mut self.out, "series");
@@ -87,10 +95,15 @@ impl MsgpackEncoder {
 
     /// One series; `segments` are its parts and there is at least one.
     fn series(&mut self, segments: &[Segment], continues: bool) {
-        let Some(first) = segments.first() else { return };
+        let Some(first) = segments.first() else {
+            return;
+        };
         let head = &first.head;
         let named = !head.name.is_empty();
-        map(&mut self.out, 2 + usize::from(named) + usize::from(head.tags.is_some()) + usize::from(continues));
+        map(
+            &mut self.out,
+            2 + usize::from(named) + usize::from(head.tags.is_some()) + usize::from(continues),
+        );
         if named {
             text(&mut self.out, "name");
             text(&mut self.out, &head.name);
@@ -117,7 +130,8 @@ impl MsgpackEncoder {
 
     fn values(&mut self, segments: &[Segment]) {
         let parts = || segments.iter().flat_map(|s| &s.rows);
-        let rows_of = |columns: &Vec<arrow::array::ArrayRef>| columns.first().map_or(0, |c| c.len());
+        let rows_of =
+            |columns: &Vec<arrow::array::ArrayRef>| columns.first().map_or(0, |c| c.len());
         array(&mut self.out, parts().map(rows_of).sum());
         for columns in parts() {
             let cells: Vec<Cells<'_>> = columns.iter().map(Cells::new).collect();
@@ -143,7 +157,11 @@ impl MsgpackEncoder {
             Cell::Time(nanos, _) => match self.epoch {
                 Epoch::Text => time(out, *nanos),
                 Epoch::Number { unit } => {
-                    written(mp::write_sint(out, nanos.div_euclid(unit)).map(drop).map_err(drop));
+                    written(
+                        mp::write_sint(out, nanos.div_euclid(unit))
+                            .map(drop)
+                            .map_err(drop),
+                    );
                 }
             },
         }
@@ -157,7 +175,11 @@ impl MsgpackEncoder {
 
     fn statement_id(&mut self, id: usize) {
         text(&mut self.out, "statement_id");
-        written(mp::write_uint(&mut self.out, id as u64).map(drop).map_err(drop));
+        written(
+            mp::write_uint(&mut self.out, id as u64)
+                .map(drop)
+                .map_err(drop),
+        );
     }
 }
 
@@ -167,7 +189,11 @@ fn partial(out: &mut Vec<u8>) {
 }
 
 fn time(out: &mut Vec<u8>, nanos: i64) {
-    written(mp::write_ext_meta(out, 12, TIME_EXTENSION).map(drop).map_err(drop));
+    written(
+        mp::write_ext_meta(out, 12, TIME_EXTENSION)
+            .map(drop)
+            .map_err(drop),
+    );
     out.extend_from_slice(&nanos.div_euclid(1_000_000_000).to_be_bytes());
     let rest = nanos.rem_euclid(1_000_000_000) as i32;
     out.extend_from_slice(&rest.to_be_bytes());

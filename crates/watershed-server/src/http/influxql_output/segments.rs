@@ -41,7 +41,10 @@ pub(crate) struct Segment {
 
 impl Segment {
     fn row_count(&self) -> usize {
-        self.rows.iter().map(|columns| columns.first().map_or(0, |c| c.len())).sum()
+        self.rows
+            .iter()
+            .map(|columns| columns.first().map_or(0, |c| c.len()))
+            .sum()
     }
 }
 
@@ -56,11 +59,19 @@ struct Layout {
 impl Layout {
     fn of(schema: &SchemaRef) -> Self {
         let tags = group_tags(schema);
-        let hidden = |index: usize| index == 0 || tags.iter().any(|t| t.index == index && !t.projected);
+        let hidden =
+            |index: usize| index == 0 || tags.iter().any(|t| t.index == index && !t.projected);
         let shown: Vec<usize> = (0..schema.fields().len()).filter(|i| !hidden(*i)).collect();
-        let names = shown.iter().map(|i| schema.field(*i).name().clone()).collect();
+        let names = shown
+            .iter()
+            .map(|i| schema.field(*i).name().clone())
+            .collect();
         let tags = tags.into_iter().map(|t| (t.key, t.index)).collect();
-        Self { names: Arc::new(names), shown, tags }
+        Self {
+            names: Arc::new(names),
+            shown,
+            tags,
+        }
     }
 }
 
@@ -72,18 +83,36 @@ struct GroupTag {
 
 /// Reads the metadata; both spellings of the member names are known, and default values are left out.
 fn group_tags(schema: &SchemaRef) -> Vec<GroupTag> {
-    let Some(text) = schema.metadata().get(GROUP_KEY_METADATA) else { return Vec::new() };
-    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else { return Vec::new() };
-    let list = value.get("tagKeyColumns").or_else(|| value.get("tag_key_columns"));
-    let list = list.and_then(|l| l.as_array()).map_or(&[][..], Vec::as_slice);
-    let member = |tag: &serde_json::Value, camel: &str, snake: &str| tag.get(camel).or_else(|| tag.get(snake)).cloned();
+    let Some(text) = schema.metadata().get(GROUP_KEY_METADATA) else {
+        return Vec::new();
+    };
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else {
+        return Vec::new();
+    };
+    let list = value
+        .get("tagKeyColumns")
+        .or_else(|| value.get("tag_key_columns"));
+    let list = list
+        .and_then(|l| l.as_array())
+        .map_or(&[][..], Vec::as_slice);
+    let member = |tag: &serde_json::Value, camel: &str, snake: &str| {
+        tag.get(camel).or_else(|| tag.get(snake)).cloned()
+    };
     list.iter()
         .filter_map(|tag| {
             let key = member(tag, "tagKey", "tag_key")?.as_str()?.to_owned();
-            let index = member(tag, "columnIndex", "column_index").and_then(|v| v.as_u64()).unwrap_or(0);
+            let index = member(tag, "columnIndex", "column_index")
+                .and_then(|v| v.as_u64())
+                .unwrap_or(0);
             let projected = member(tag, "isProjected", "is_projected").and_then(|v| v.as_bool());
-            let index = usize::try_from(index).ok().filter(|i| *i < schema.fields().len())?;
-            Some(GroupTag { key, index, projected: projected.unwrap_or(false) })
+            let index = usize::try_from(index)
+                .ok()
+                .filter(|i| *i < schema.fields().len())?;
+            Some(GroupTag {
+                key,
+                index,
+                projected: projected.unwrap_or(false),
+            })
         })
         .collect()
 }
@@ -133,7 +162,10 @@ impl Segments {
     /// Adds a run to the pending segment, or returns that one finished and begins another.
     fn add(&mut self, head: Arc<SeriesHead>, columns: Vec<ArrayRef>) -> Option<Segment> {
         let same = self.pending.as_ref().is_some_and(|p| p.head == head);
-        if let Some(pending) = self.pending.as_mut() && same && pending.row_count() < self.rows_max {
+        if let Some(pending) = self.pending.as_mut()
+            && same
+            && pending.row_count() < self.rows_max
+        {
             pending.rows.push(columns);
             return None;
         }
@@ -152,12 +184,16 @@ impl Segments {
     }
 
     /// The next rows of one series out of one batch, no more than still fit the pending segment.
-    async fn next_run(&mut self) -> Result<Option<(Arc<SeriesHead>, Vec<ArrayRef>)>, DataFusionError> {
+    async fn next_run(
+        &mut self,
+    ) -> Result<Option<(Arc<SeriesHead>, Vec<ArrayRef>)>, DataFusionError> {
         let batch = loop {
             match self.batch.take() {
                 Some(batch) if self.at < batch.num_rows() => break batch,
                 _ => {
-                    let Some(next) = self.stream.next().await else { return Ok(None) };
+                    let Some(next) = self.stream.next().await else {
+                        return Ok(None);
+                    };
                     self.batch = Some(next?);
                     self.at = 0;
                 }
@@ -166,12 +202,18 @@ impl Segments {
         let start = self.at;
         let head = self.head_at(&batch, start)?;
         let room = match &self.pending {
-            Some(p) if p.head == head && p.row_count() < self.rows_max => self.rows_max - p.row_count(),
+            Some(p) if p.head == head && p.row_count() < self.rows_max => {
+                self.rows_max - p.row_count()
+            }
             _ => self.rows_max,
         };
         let end = self.run_end(&batch, start)?.min(start + room);
         let run: Range<usize> = start..end;
-        let columns = self.layout.shown.iter().map(|i| batch.column(*i).slice(run.start, run.len()));
+        let columns = self
+            .layout
+            .shown
+            .iter()
+            .map(|i| batch.column(*i).slice(run.start, run.len()));
         let columns = columns.collect();
         self.at = end;
         self.batch = Some(batch);
@@ -202,7 +244,11 @@ impl Segments {
         };
         while outside - inside > 1 {
             let middle = inside + (outside - inside) / 2;
-            if same(middle) { inside = middle } else { outside = middle }
+            if same(middle) {
+                inside = middle
+            } else {
+                outside = middle
+            }
         }
         Ok(outside)
     }
@@ -211,7 +257,10 @@ impl Segments {
         let name = text_at(batch.column(0), row)?.unwrap_or_default();
         let mut tags = BTreeMap::new();
         for (key, index) in &self.layout.tags {
-            tags.insert(key.clone(), text_at(batch.column(*index), row)?.unwrap_or_default());
+            tags.insert(
+                key.clone(),
+                text_at(batch.column(*index), row)?.unwrap_or_default(),
+            );
         }
         let tags = (!self.layout.tags.is_empty()).then_some(tags);
         let head = SeriesHead { name, tags };

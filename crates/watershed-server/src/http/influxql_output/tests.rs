@@ -5,7 +5,12 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use std::sync::Arc;
 
-const TEXT: Form = Form { format: Format::Json, epoch: Epoch::Text, pretty: false, chunked: false };
+const TEXT: Form = Form {
+    format: Format::Json,
+    epoch: Epoch::Text,
+    pretty: false,
+    chunked: false,
+};
 
 /// Rows of `(measurement, time in seconds, host, value)`.
 type Row = (&'static str, i64, Option<&'static str>, Option<f64>);
@@ -13,11 +18,19 @@ type Row = (&'static str, i64, Option<&'static str>, Option<f64>);
 fn schema(group: &str) -> SchemaRef {
     let fields = vec![
         Field::new("iox::measurement", DataType::Utf8, false),
-        Field::new("time", DataType::Timestamp(TimeUnit::Nanosecond, None), false),
+        Field::new(
+            "time",
+            DataType::Timestamp(TimeUnit::Nanosecond, None),
+            false,
+        ),
         Field::new("host", DataType::Utf8, true),
         Field::new("v", DataType::Float64, true),
     ];
-    let metadata = [("iox::influxql::group_key::metadata".to_owned(), group.to_owned())].into();
+    let metadata = [(
+        "iox::influxql::group_key::metadata".to_owned(),
+        group.to_owned(),
+    )]
+    .into();
     Arc::new(Schema::new_with_metadata(fields, metadata))
 }
 
@@ -29,14 +42,19 @@ fn stream(rows: &[Row], batch_rows: usize) -> SendableRecordBatchStream {
         .map(|rows| {
             let columns: Vec<ArrayRef> = vec![
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.0))),
-                Arc::new(TimestampNanosecondArray::from_iter_values(rows.iter().map(|r| r.1 * 1_000_000_000))),
+                Arc::new(TimestampNanosecondArray::from_iter_values(
+                    rows.iter().map(|r| r.1 * 1_000_000_000),
+                )),
                 Arc::new(rows.iter().map(|r| r.2).collect::<StringArray>()),
                 Arc::new(rows.iter().map(|r| r.3).collect::<Float64Array>()),
             ];
             Ok(RecordBatch::try_new(Arc::clone(&schema), columns).unwrap())
         })
         .collect();
-    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches)))
+    Box::pin(RecordBatchStreamAdapter::new(
+        schema,
+        futures::stream::iter(batches),
+    ))
 }
 
 /// What clients get for one statement after another.
@@ -82,20 +100,37 @@ async fn json_has_one_series_for_each_measurement_and_group() {
         "\n"
     );
     for rows_max in [1, 2, 3, 100] {
-        let got = text(TEXT, rows_max, vec![(&ROWS, None), (&[], None), (&[], Some("no"))]).await;
+        let got = text(
+            TEXT,
+            rows_max,
+            vec![(&ROWS, None), (&[], None), (&[], Some("no"))],
+        )
+        .await;
         // How a large float is spelled is the serializer's business; JSON takes both.
-        assert_eq!(got.replace("1e300", "1e+300"), expected, "rows_max {rows_max}");
+        assert_eq!(
+            got.replace("1e300", "1e+300"),
+            expected,
+            "rows_max {rows_max}"
+        );
     }
 }
 
 #[tokio::test]
 async fn chunks_say_what_follows() {
-    let form = Form { chunked: true, epoch: Epoch::Number { unit: 1_000_000_000 }, ..TEXT };
+    let form = Form {
+        chunked: true,
+        epoch: Epoch::Number {
+            unit: 1_000_000_000,
+        },
+        ..TEXT
+    };
     let rows = [ROWS[0], ROWS[1], ROWS[2], ROWS[3]];
     let got = text(form, 2, vec![(&rows, None), (&[], None)]).await;
     let head = r#"{"results":[{"statement_id":0,"series":[{"name":"cpu","tags":{"host":"#;
     let expected = [
-        format!(r#"{head}"a"}},"columns":["time","v"],"values":[[0,1],[1,0.5]],"partial":true}}],"partial":true}}]}}"#),
+        format!(
+            r#"{head}"a"}},"columns":["time","v"],"values":[[0,1],[1,0.5]],"partial":true}}],"partial":true}}]}}"#
+        ),
         format!(r#"{head}"a"}},"columns":["time","v"],"values":[[2,null]]}}],"partial":true}}]}}"#),
         format!(r#"{head}""}},"columns":["time","v"],"values":[[0,null]]}}]}}]}}"#),
         r#"{"results":[{"statement_id":1}]}"#.to_owned(),
@@ -106,7 +141,10 @@ async fn chunks_say_what_follows() {
 
 #[tokio::test]
 async fn an_infinite_number_ends_its_statement_and_leaves_valid_json() {
-    let rows = [("cpu", 0, Some("a"), Some(1.0)), ("cpu", 1, Some("a"), Some(f64::NEG_INFINITY))];
+    let rows = [
+        ("cpu", 0, Some("a"), Some(1.0)),
+        ("cpu", 1, Some("a"), Some(f64::NEG_INFINITY)),
+    ];
     for rows_max in [1, 2] {
         let got = text(TEXT, rows_max, vec![(&rows, None), (&ROWS, None)]).await;
         let json: serde_json::Value = serde_json::from_str(&got).unwrap();
@@ -117,7 +155,10 @@ async fn an_infinite_number_ends_its_statement_and_leaves_valid_json() {
 
 #[tokio::test]
 async fn pretty_is_the_same_json_over_lines() {
-    let form = Form { pretty: true, ..TEXT };
+    let form = Form {
+        pretty: true,
+        ..TEXT
+    };
     let got = text(form, 100, vec![(&ROWS[..1], None), (&[], None)]).await;
     let expected = r#"{
   "results": [
@@ -153,8 +194,20 @@ async fn pretty_is_the_same_json_over_lines() {
 
 #[tokio::test]
 async fn csv_has_a_header_for_each_statement_and_numbers_for_times() {
-    let form = Form { format: Format::Csv, ..TEXT };
-    let got = text(form, 2, vec![(&ROWS[..4], None), (&[], Some("a \"b\", c")), (&ROWS[4..], None)]).await;
+    let form = Form {
+        format: Format::Csv,
+        ..TEXT
+    };
+    let got = text(
+        form,
+        2,
+        vec![
+            (&ROWS[..4], None),
+            (&[], Some("a \"b\", c")),
+            (&ROWS[4..], None),
+        ],
+    )
+    .await;
     let expected = "\
 name,tags,time,v
 cpu,host=a,0,1
@@ -172,11 +225,17 @@ mem,host=a,0,";
 
 #[tokio::test]
 async fn messagepack_is_a_map_with_the_names_of_the_json() {
-    let form = Form { format: Format::Msgpack, ..TEXT };
+    let form = Form {
+        format: Format::Msgpack,
+        ..TEXT
+    };
     let got = written(form, 2, vec![(&ROWS[..1], None)]).await;
     let mut expected = vec![0x81, 0xa7];
-    expected.extend_from_slice(b"results\x91\x82\xacstatement_id\x00\xa6series\x91\x84\xa4name\xa3cpu");
-    expected.extend_from_slice(b"\xa4tags\x81\xa4host\xa1a\xa7columns\x92\xa4time\xa1v\xa6values\x91\x92");
+    expected
+        .extend_from_slice(b"results\x91\x82\xacstatement_id\x00\xa6series\x91\x84\xa4name\xa3cpu");
+    expected.extend_from_slice(
+        b"\xa4tags\x81\xa4host\xa1a\xa7columns\x92\xa4time\xa1v\xa6values\x91\x92",
+    );
     // Extension of 12 bytes, type 5: seconds and nanoseconds.
     expected.extend_from_slice(&[0xc7, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     expected.push(0xcb);

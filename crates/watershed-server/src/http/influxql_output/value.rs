@@ -109,9 +109,12 @@ impl<'a> Cells<'a> {
                     _ => Cell::Null,
                 }
             }
-            Kind::Time(zone) => {
-                Cell::Time(self.column.as_primitive::<TimestampNanosecondType>().value(row), zone)
-            }
+            Kind::Time(zone) => Cell::Time(
+                self.column
+                    .as_primitive::<TimestampNanosecondType>()
+                    .value(row),
+                zone,
+            ),
             Kind::Other => arrow::util::display::array_value_to_string(self.column, row)
                 .map_or(Cell::Null, Cell::Other),
         }
@@ -124,7 +127,9 @@ pub(crate) fn time_text(nanos: i64, zone: Option<Tz>) -> String {
     let utc = DateTime::from_timestamp_nanos(nanos);
     match zone {
         None | Some(Tz::UTC) => utc.to_rfc3339_opts(SecondsFormat::AutoSi, true),
-        Some(zone) => utc.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::AutoSi, false),
+        Some(zone) => utc
+            .with_timezone(&zone)
+            .to_rfc3339_opts(SecondsFormat::AutoSi, false),
     }
 }
 
