@@ -2,13 +2,14 @@
 
 use crate::admission::Admission;
 use crate::gap_fill;
-use crate::output::{QueryOutput, run};
+use crate::output::{AbortOnDrop, QueryOutput, run};
 use crate::scan::Sources;
 use crate::session::{self, Session};
 use crate::{Params, QueryError, UnpersistedRows};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
+use datafusion::common::DataFusionError;
 use datafusion::datasource::TableType;
 use datafusion::execution::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -19,6 +20,7 @@ use object_store::ObjectStore;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use watershed_catalog::Catalog;
 use watershed_model::{Clock, DatabaseName};
 use watershed_storage::ParquetReader;
@@ -103,6 +105,7 @@ pub struct QueryEngine {
     base: Arc<SessionState>,
     sources: Arc<Sources>,
     admission: Admission,
+    planning: Arc<Semaphore>,
     executor: Option<tokio::runtime::Handle>,
 }
 
@@ -130,6 +133,7 @@ impl QueryEngine {
                 clock,
             }),
             admission: Admission::new(settings.running_max, settings.queued_max),
+            planning: Arc::new(Semaphore::new(settings.target_partitions.max(1))),
             executor: settings.executor,
         })
     }
@@ -146,13 +150,18 @@ impl QueryEngine {
         params: Params,
         _options: QueryOptions,
     ) -> Result<QueryOutput, QueryError> {
-        let session = self.session(database).await?;
-        let plan = session.sql(text).await?;
-        let plan = plan
-            .with_param_values(params.to_datafusion())
-            .map_err(QueryError::Planning)?;
-        let plan = gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
-        self.run(&session, plan, None).await
+        let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
+        self.plan(async move {
+            let session = engine.session(&database).await?;
+            let plan = session.sql(&text).await?;
+            let plan = plan
+                .with_param_values(params.to_datafusion())
+                .map_err(QueryError::Planning)?;
+            let plan =
+                gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
+            engine.run(&session, plan, None).await
+        })
+        .await
     }
 
     /// What one SQL statement would give, without running it. Placeholders need no values.
@@ -165,11 +174,41 @@ impl QueryEngine {
         database: &DatabaseName,
         text: &str,
     ) -> Result<SqlDescription, QueryError> {
-        let session = self.session(database).await?;
-        let plan = session.sql(text).await?;
-        let parameters = parameters(&plan)?;
-        let schema = Arc::new(plan.schema().as_arrow().clone());
-        Ok(SqlDescription { schema, parameters })
+        let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
+        self.plan(async move {
+            let session = engine.session(&database).await?;
+            let mut plan = session.sql(&text).await?;
+            let parameters = parameters(&plan)?;
+            // Coercion decides the types of a CASE or a UNION; it can't be done around a placeholder.
+            if parameters.is_empty() {
+                plan = gap_fill::sql::rewrite(plan, session.state())
+                    .and_then(|plan| session.state().optimize(&plan))
+                    .map_err(QueryError::Planning)?;
+            }
+            let schema = Arc::new(plan.schema().as_arrow().clone());
+            Ok(SqlDescription { schema, parameters })
+        })
+        .await
+    }
+
+    /// Runs the planning of a query where queries run: it may take long and recurse deeply. No more than
+    /// there are cores at a time; the others wait.
+    pub(crate) async fn plan<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let Some(executor) = &self.executor else {
+            return work.await;
+        };
+        // The semaphore is never closed.
+        let _place = self.planning.acquire().await;
+        let mut task = AbortOnDrop(executor.spawn(work));
+        match (&mut task.0).await {
+            Ok(result) => result,
+            Err(error) => Err(QueryError::Planning(DataFusionError::ExecutionJoin(
+                Box::new(error),
+            ))),
+        }
     }
 
     /// Every table and view of a database, by schema and name.

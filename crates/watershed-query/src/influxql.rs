@@ -57,13 +57,17 @@ impl QueryEngine {
         statement: &Statement,
         _options: QueryOptions,
     ) -> std::result::Result<QueryOutput, QueryError> {
-        let session = self.session(database).await?;
-        let planner = Planner {
-            session: &session,
-            now: now(&session),
-        };
-        let result::Statement { plan, schema } = planner.statement(statement)?;
-        self.run(&session, plan, Some(schema)).await
+        let (engine, database, statement) = (self.clone(), database.clone(), statement.clone());
+        self.plan(async move {
+            let session = engine.session(&database).await?;
+            let planner = Planner {
+                session: &session,
+                now: now(&session),
+            };
+            let result::Statement { plan, schema } = planner.statement(&statement)?;
+            engine.run(&session, plan, Some(schema)).await
+        })
+        .await
     }
 }
 

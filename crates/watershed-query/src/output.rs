@@ -10,12 +10,16 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Batches a query may be ahead of the one who reads it.
 const BATCHES_AHEAD: usize = 2;
+
+/// How long a query waits for its reader to take a batch.
+const READER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The rows of a query, as they come.
 pub struct QueryOutput {
@@ -51,12 +55,12 @@ pub(crate) fn run(
         let Some(permit) = ticket.turn().await else {
             return Err(internal_datafusion_err!("the query engine has stopped"));
         };
-        let rows = execute_stream(plan, context)?.boxed();
-        let rows = match executor {
-            Some(executor) => on(&executor, rows),
-            None => rows,
-        };
-        Ok(holding(permit, rows))
+        // Operators spawn tasks when they are started, so the start must be on the executor too.
+        let start = move || Ok(holding(permit, execute_stream(plan, context)?.boxed()));
+        match executor {
+            Some(executor) => Ok(on(&executor, start)),
+            None => start(),
+        }
     };
     let conform_to = Arc::clone(&schema);
     let rows = stream::once(start)
@@ -86,22 +90,43 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     )?)
 }
 
-/// Ends the task with its owner.
-struct AbortOnDrop(JoinHandle<()>);
+fn reader_too_slow() -> DataFusionError {
+    let seconds = READER_PATIENCE.as_secs();
+    DataFusionError::ResourcesExhausted(format!("the client has read nothing for {seconds} s"))
+}
 
-impl Drop for AbortOnDrop {
+/// Ends the task with its owner.
+pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-/// The same rows, computed on another runtime.
-fn on(executor: &Handle, mut rows: Batches) -> Batches {
+/// The rows that `start` gives, computed on another runtime.
+///
+/// A reader that takes nothing for [`READER_PATIENCE`] loses its query: it would keep others from running.
+fn on(executor: &Handle, start: impl FnOnce() -> Result<Batches> + Send + 'static) -> Batches {
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     let task = executor.spawn(async move {
-        while let Some(batch) = rows.next().await {
-            if sender.send(batch).await.is_err() {
+        let mut rows = match start() {
+            Ok(rows) => rows,
+            Err(error) => {
+                // A reader that is gone needs no error.
+                let _ = sender.send(Err(error)).await;
                 return;
+            }
+        };
+        while let Some(batch) = rows.next().await {
+            match tokio::time::timeout(READER_PATIENCE, sender.send(batch)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return,
+                Err(_) => {
+                    drop(rows);
+                    let _ = sender.send(Err(reader_too_slow())).await;
+                    return;
+                }
             }
         }
     });

@@ -13,6 +13,9 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::prelude::SessionConfig;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use std::sync::Arc;
 use watershed_model::{Clock, DatabaseSchema};
 
@@ -110,6 +113,7 @@ impl Session {
     /// Syntax, unknown names, types that don't fit, more than one statement, a statement that would
     /// change something.
     pub(crate) async fn sql(&self, text: &str) -> Result<LogicalPlan, QueryError> {
+        check_size(text)?;
         let plan = self
             .state
             .create_logical_plan(text)
@@ -121,5 +125,62 @@ impl Session {
             .with_allow_statements(false);
         reading.verify_plan(&plan).map_err(QueryError::Planning)?;
         functions::integers_as_nanoseconds(plan).map_err(QueryError::Planning)
+    }
+}
+
+/// The longest SQL text.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+
+/// The most operators and brackets of a SQL text. Each may be one more level of the plan, which is walked
+/// recursively; the threads that plan have stacks for several times as many.
+const OPERATORS_MAX: usize = 800;
+
+/// Refuses texts that would be planned for minutes, or into a plan too deep for any stack.
+fn check_size(text: &str) -> Result<(), QueryError> {
+    if text.len() > TEXT_BYTES_MAX {
+        let bytes = text.len();
+        return Err(QueryError::Statement(format!(
+            "the query has {bytes} bytes, the most is {TEXT_BYTES_MAX}"
+        )));
+    }
+    // What can't be split into tokens is refused by the planner, with the position.
+    let tokens = Tokenizer::new(&GenericDialect {}, text)
+        .tokenize()
+        .unwrap_or_default();
+    let operators = tokens.iter().filter(|token| adds_depth(token)).count();
+    if operators > OPERATORS_MAX {
+        return Err(QueryError::Statement(format!(
+            "the query has {operators} operators and brackets, the most is {OPERATORS_MAX}; \
+             many alternatives of one column are better written as IN (...)"
+        )));
+    }
+    Ok(())
+}
+
+fn adds_depth(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::UNION
+                | Keyword::EXCEPT
+                | Keyword::INTERSECT
+                | Keyword::NOT
+                | Keyword::CASE
+                | Keyword::JOIN
+        ),
+        Token::Whitespace(_)
+        | Token::Comma
+        | Token::Period
+        | Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::Placeholder(_)
+        | Token::RParen
+        | Token::RBracket
+        | Token::Eq
+        | Token::SemiColon
+        | Token::EOF => false,
+        _ => true,
     }
 }

@@ -171,12 +171,6 @@ struct CloseAtEnd<'a, T>(&'a Queue<T>);
 
 impl<T> Drop for CloseAtEnd<'_, T> {
     fn drop(&mut self) {
-        if thread::panicking() {
-            // A server that takes writes it can't log helps no one. What is acknowledged is on disk and is
-            // replayed at the next start.
-            tracing::error!("the log's thread panicked; stopping the process");
-            std::process::abort();
-        }
         self.0.close();
         self.0.clear();
     }

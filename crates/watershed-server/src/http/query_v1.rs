@@ -6,7 +6,7 @@
 //! part of the answer and does not stop the next.
 
 use super::body::read_body;
-use super::compat::{ApiError, Dialect, chain};
+use super::compat::{ApiError, Code, Dialect, chain};
 use super::influxql_output::{Encoder, Epoch, Form, Format, Segments};
 use super::params::Params;
 use super::statement_database::{Defaults, LiftError, lift};
@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use watershed_catalog::{CatalogError, DatabaseSettings, NewDatabase};
 use watershed_influxql::{CreateDatabase, ParamValue, Statement, bind, parse_statements};
-use watershed_model::{Action, DatabaseName};
+use watershed_model::{Action, DatabaseName, ErrorKind};
 use watershed_query::{QueryError, QueryOptions, QueryOutput};
 
 /// The most bytes of a request with its statements. 1.x users upload files of statements.
@@ -390,7 +390,11 @@ async fn produce(state: HttpState, job: Job, send: mpsc::Sender<Bytes>) -> Resul
                 Err(Stop::Unwritable(text) | Stop::Failed(text)) => Some(text),
             },
             Ok(None) => None,
-            Err(text) => Some(text),
+            // Overload is not the statement's fault: the request is worth repeating as it is.
+            Err(Failure::Overloaded(text)) if !out.sent => {
+                return Err(ApiError::new(Code::Unavailable, text));
+            }
+            Err(Failure::Overloaded(text) | Failure::Statement(text)) => Some(text),
         };
         out.encoder.end_statement(id, error.as_deref());
         if out.flush_if_due().await.is_err() {
@@ -465,17 +469,31 @@ fn execution_error(error: DataFusionError) -> String {
     error.to_string()
 }
 
-/// The rows of one statement; `None` when it has none to show. An error is the statement's own.
+/// Why a statement has no rows to show.
+enum Failure {
+    /// A limit of the server is reached.
+    Overloaded(String),
+    /// The statement's own error, part of the answer.
+    Statement(String),
+}
+
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self::Statement(text)
+    }
+}
+
+/// The rows of one statement; `None` when it has none to show.
 async fn answer_statement(
     state: &HttpState,
     identity: &Identity,
     mut statement: Statement,
     target: Target,
     params: &BTreeMap<String, ParamValue>,
-) -> Result<Option<QueryOutput>, String> {
+) -> Result<Option<QueryOutput>, Failure> {
     let database = match target {
-        Target::Failed(text) => return Err(text),
-        Target::Server => return server_statement(state, identity, &statement).await,
+        Target::Failed(text) => return Err(text.into()),
+        Target::Server => return Ok(server_statement(state, identity, &statement).await?),
         Target::Database(name) => name,
     };
     bind(std::slice::from_mut(&mut statement), params).map_err(|e| e.to_string())?;
@@ -485,16 +503,19 @@ async fn answer_statement(
         .await;
     output
         .map(Some)
-        .map_err(|error| query_error(&database, &error))
+        .map_err(|error| query_failure(&database, &error))
 }
 
-fn query_error(database: &DatabaseName, error: &QueryError) -> String {
+fn query_failure(database: &DatabaseName, error: &QueryError) -> Failure {
     match error {
         // Both texts are looked for: the first by v3 clients, the second by 1.x clients.
-        QueryError::DatabaseNotFound(_) => {
-            format!("Database {database} not found (database not found: {database})")
+        QueryError::DatabaseNotFound(_) => Failure::Statement(format!(
+            "Database {database} not found (database not found: {database})"
+        )),
+        other if matches!(other.kind(), ErrorKind::Exhausted | ErrorKind::Unavailable) => {
+            Failure::Overloaded(other.to_string())
         }
-        other => other.to_string(),
+        other => Failure::Statement(other.to_string()),
     }
 }
 

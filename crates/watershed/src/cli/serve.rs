@@ -14,6 +14,13 @@ use watershed_server::auth::Secret;
 /// The fewest characters of an operator token that a person chose.
 const OPERATOR_TOKEN_CHARS_MIN: usize = 16;
 
+/// The stack of a thread that serves connections.
+const IO_STACK_BYTES: usize = 8 << 20;
+
+/// The stack of a thread that plans and runs queries: plans are walked recursively, and as deep as the query
+/// text is. Only what is used takes memory.
+const QUERY_STACK_BYTES: usize = 128 << 20;
+
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     /// Where everything is kept [default: watershed in the user's data folder].
@@ -90,18 +97,19 @@ fn bytes(text: &str) -> Result<u64, String> {
 /// Runs the server until it is told to stop.
 pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     telemetry::start(&args.log_filter, args.log_format)?;
-    let io = runtime("io")?;
+    let io = runtime("io", IO_STACK_BYTES)?;
     // Queries have threads of their own, so that a long one never keeps a connection waiting.
-    let queries = runtime("query")?;
+    let queries = runtime("query", QUERY_STACK_BYTES)?;
     let result = io.block_on(serve(args, queries.handle().clone()));
     queries.shutdown_background();
     io.shutdown_background();
     result
 }
 
-fn runtime(name: &'static str) -> anyhow::Result<Runtime> {
+fn runtime(name: &'static str, stack_bytes: usize) -> anyhow::Result<Runtime> {
     let runtime = Builder::new_multi_thread()
         .thread_name(name)
+        .thread_stack_size(stack_bytes)
         .enable_all()
         .build();
     runtime.with_context(|| format!("start the {name} threads"))
