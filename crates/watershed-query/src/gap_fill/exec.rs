@@ -300,7 +300,7 @@ fn group_ranges(spec: &Spec, batch: &RecordBatch) -> Result<Vec<Range<usize>>> {
         return Ok(Vec::new());
     }
     if spec.groups.is_empty() {
-        return Ok(vec![0..batch.num_rows()]);
+        return Ok(std::iter::once(0..batch.num_rows()).collect());
     }
     let keys: Vec<_> = spec
         .groups

@@ -464,17 +464,13 @@ fn expand_call(call: &Call, columns: &Columns) -> Result<Vec<String>> {
             invalid(format!("unable to use tag as wildcard in {name}()"))
         }
         Some(Expr::Wildcard(_)) => Ok(fitting(&|_| true)),
-        Some(Expr::Regex(regex)) => expand_regex(&compile(regex)?, &fitting),
+        Some(Expr::Regex(regex)) => {
+            let regex = compile(regex)?;
+            Ok(fitting(&|column: &str| regex.is_match(column)))
+        }
         Some(Expr::Call(inner)) => expand_call(inner, columns),
         _ => invalid("unsupported binary expression: contains a wildcard or regular expression"),
     }
-}
-
-fn expand_regex(
-    regex: &regex::Regex,
-    fitting: &dyn Fn(&dyn Fn(&str) -> bool) -> Vec<String>,
-) -> Result<Vec<String>> {
-    Ok(fitting(&|column| regex.is_match(column)))
 }
 
 /// The expression with a column in place of each wildcard.

@@ -25,7 +25,7 @@ pub(super) async fn answer(
 ) -> Result<RecordBatch, Status> {
     let batch = match question {
         Metadata::Catalogs(command) => {
-            let mut builder = command.clone().into_builder();
+            let mut builder = (*command).into_builder();
             builder.append(DEFAULT_CATALOG);
             builder.build()
         }

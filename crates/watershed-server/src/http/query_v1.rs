@@ -1,9 +1,11 @@
 //! `/query`: InfluxQL for 1.x clients.
 //!
-//! 1. Gather the parameters from URL and body; 2. find out who asks; 3. parse all statements: a syntax
-//! error anywhere is `400`; 4. find each statement's database and check the right to read it; 5. run
-//! the statements one after another, writing the answer as rows come. An error of one statement is
-//! part of the answer and does not stop the next.
+//! 1. Gather the parameters from URL and body;
+//! 2. find out who asks;
+//! 3. parse all statements: a syntax error anywhere is `400`;
+//! 4. find each statement's database and check the right to read it;
+//! 5. run the statements one after another, writing the answer as rows come. An error of one statement
+//!    is part of the answer and does not stop the next.
 
 use super::body::read_body;
 use super::compat::{ApiError, Code, Dialect, chain};

@@ -1,8 +1,10 @@
 //! `POST /api/v2/write`, `POST /write` and `POST /api/v3/write_lp`.
 //!
-//! 1. Read the parameters; 2. find out who asks and whether they may write there; 3. look whether the
-//! database exists; only then 4. read the body, within its limits; 5. hand it to the router, which
-//! answers when every accepted point is durable and visible.
+//! 1. Read the parameters;
+//! 2. find out who asks and whether they may write there;
+//! 3. look whether the database exists;
+//! 4. only then read the body, within its limits;
+//! 5. hand it to the router, which answers when every accepted point is durable and visible.
 
 use super::body::{drain, expected_bytes, read_body};
 use super::compat::{ApiError, Code, Dialect};

@@ -777,3 +777,81 @@ fn v3_queries_that_fail_say_why() {
         );
     }
 }
+
+/// The answer to a SQL text; its length does not matter, so it goes into the body.
+#[track_caller]
+fn sql_answer(server: &Server, text: &str) -> Answer {
+    let body = json!({ "db": "db", "q": text }).to_string();
+    server.send(server.post("/api/v3/query_sql").body(body))
+}
+
+/// Plans are walked recursively: a long chain of operators must neither overflow a stack, which would end
+/// the process, nor be planned for minutes.
+#[test]
+fn deep_sql_is_answered_or_refused_and_the_server_lives() {
+    let server = server();
+    let sum = |terms: usize| format!("SELECT {}1 AS n", "1+".repeat(terms));
+    let nested = format!(
+        "{}SELECT usage FROM cpu{}",
+        "SELECT * FROM (".repeat(40),
+        ")".repeat(40)
+    );
+    let either = format!(
+        "SELECT n FROM cpu WHERE host='a'{}",
+        " OR host='x'".repeat(300)
+    );
+    for text in [sum(300), nested, either] {
+        let answer = sql_answer(&server, &text);
+        assert!(
+            matches!(answer.status.as_u16(), 200 | 400),
+            "{}: {}",
+            answer.status,
+            answer.text()
+        );
+    }
+    for text in [
+        sum(100_000),
+        format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(5_000)),
+    ] {
+        let answer = sql_answer(&server, &text);
+        assert_eq!(answer.status.as_u16(), 400);
+        assert!(
+            answer
+                .text()
+                .contains("operators and brackets, the most is 800"),
+            "{}",
+            answer.text()
+        );
+    }
+    assert_eq!(
+        server.sql("db", "SELECT count(*) AS n FROM cpu"),
+        json!([{ "n": 3 }])
+    );
+}
+
+#[test]
+fn answers_are_compressed_for_those_who_ask_but_not_chunks() {
+    let server = server();
+    let lines: Vec<String> = (0..500).map(|i| format!("long v={i} {i}")).collect();
+    server.write("db", &lines.join("\n"));
+    let ask = |parameters: &[(&str, &str)], accept: &str| {
+        let request = server
+            .get("/query?db=db&q=SELECT v FROM long")
+            .query(parameters);
+        server.send(request.header("accept-encoding", accept))
+    };
+    let plain = ask(&[], "identity");
+    assert_eq!(plain.headers.get("content-encoding"), None);
+    let small = ask(&[], "gzip");
+    assert_eq!(small.header("content-encoding"), "gzip");
+    let mut text = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(small.body.as_slice());
+    std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
+    assert_eq!(text, plain.text());
+    assert_eq!(
+        ask(&[("chunked", "true")], "gzip")
+            .headers
+            .get("content-encoding"),
+        None
+    );
+}
