@@ -104,7 +104,8 @@ impl Flight {
                 output.map_err(|e| status::of_query(&e))
             }
             Plan::Metadata(command) => {
-                let batch = info::answer(engine, database, command).await?;
+                let batch =
+                    info::answer(engine, database, &self.state.settings.version, command).await?;
                 Ok(results::one_batch(batch))
             }
         }

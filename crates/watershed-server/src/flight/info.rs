@@ -21,6 +21,7 @@ const TABLE_TYPES: [&str; 2] = ["BASE TABLE", "VIEW"];
 pub(super) async fn answer(
     engine: &QueryEngine,
     database: &DatabaseName,
+    version: &str,
     question: &Metadata,
 ) -> Result<RecordBatch, Status> {
     let batch = match question {
@@ -62,7 +63,7 @@ pub(super) async fn answer(
             builder.build()
         }
         Metadata::SqlInfo(command) => {
-            let infos = sql_infos()
+            let infos = sql_infos(version)
                 .build()
                 .map_err(|e| Status::internal(e.to_string()))?;
             command.clone().into_builder(&infos).build()
@@ -72,10 +73,10 @@ pub(super) async fn answer(
 }
 
 /// What drivers ask about the server as such.
-fn sql_infos() -> SqlInfoDataBuilder {
+fn sql_infos(version: &str) -> SqlInfoDataBuilder {
     let mut infos = SqlInfoDataBuilder::new();
     infos.append(SqlInfo::FlightSqlServerName, "Watershed");
-    infos.append(SqlInfo::FlightSqlServerVersion, env!("CARGO_PKG_VERSION"));
+    infos.append(SqlInfo::FlightSqlServerVersion, version);
     infos.append(SqlInfo::FlightSqlServerArrowVersion, "1.3");
     infos.append(SqlInfo::FlightSqlServerReadOnly, true);
     infos.append(SqlInfo::FlightSqlServerSql, true);

@@ -25,6 +25,7 @@ use futures::StreamExt as _;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
 use serde_json::Value;
 use watershed_influxql::{bind, parse_statements};
 use watershed_model::{Action, DatabaseName, ErrorKind};
@@ -318,7 +319,11 @@ fn parquet(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Vec<u8>, ApiE
         }
         writer.into_inner()
     };
-    write().map_err(|e| ApiError::internal(&e))
+    write().map_err(|error| match error {
+        // A type that Parquet has no place for is the query's choice.
+        ParquetError::NYI(_) | ParquetError::ArrowError(_) => ApiError::invalid(error.to_string()),
+        other => ApiError::internal(&other),
+    })
 }
 
 /// A format that is written batch by batch.
@@ -432,7 +437,13 @@ async fn streamed(
         }
         None => None,
     };
-    let internal = |e: ArrowError| ApiError::internal(&e);
+    // A type that the format has no place for is the query's choice.
+    let internal = |error: ArrowError| match error {
+        ArrowError::CsvError(_) | ArrowError::JsonError(_) | ArrowError::NotYetImplemented(_) => {
+            ApiError::invalid(error.to_string())
+        }
+        other => ApiError::internal(&other),
+    };
     let mut head = rows.begin().map_err(internal)?;
     let Some(first) = first else {
         head.extend(rows.end());

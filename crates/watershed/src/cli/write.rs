@@ -78,7 +78,8 @@ pub(super) async fn run(args: WriteArgs) -> anyhow::Result<()> {
         bar.set_message(format!("{lines} lines"));
     }
     bar.finish_and_clear();
-    print(&format!("wrote {lines} lines to {database}\n"))
+    let noun = if lines == 1 { "line" } else { "lines" };
+    print(&format!("wrote {lines} {noun} to {database}\n"))
 }
 
 fn open(args: &WriteArgs) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {

@@ -227,7 +227,7 @@ fn tokens_are_created_listed_and_revoked() {
     let operator = std::mem::replace(&mut user.token, token.to_owned());
     assert_eq!(
         user.run(&["write", "--database", "db", "m f=1 1"]).ok(),
-        "wrote 1 lines to db\n"
+        "wrote 1 line to db\n"
     );
     user.run(&["token", "list"]).failed(
         1,
@@ -272,14 +272,14 @@ fn lines_are_written_from_arguments_files_and_stdin() {
     user.run(&["database", "create", "db"]).ok();
     let write = ["write", "--database", "db", "--precision", "s"];
     let with = |more: &[&'static str]| [write.as_slice(), more].concat();
-    assert_eq!(user.run(&with(&["m f=1 1"])).ok(), "wrote 1 lines to db\n");
+    assert_eq!(user.run(&with(&["m f=1 1"])).ok(), "wrote 1 line to db\n");
     assert_eq!(
         user.run_with_input(&write, "m f=2 2\nm f=3 3").ok(),
         "wrote 2 lines to db\n"
     );
     assert_eq!(
         user.run_with_input(&with(&["-"]), "m f=4 4\n").ok(),
-        "wrote 1 lines to db\n"
+        "wrote 1 line to db\n"
     );
     let file = user.home.path().join("points.lp");
     let lines: String = (5..=14).map(|n| format!("m f={n} {n}\n")).collect();
@@ -436,7 +436,7 @@ fn profiles_name_host_token_and_database() {
     )
     .unwrap();
     let run = |arguments: &[&str]| Ran::from(user.stranger(arguments).output().unwrap());
-    assert_eq!(run(&["write", "m f=1 1"]).ok(), "wrote 1 lines to db\n");
+    assert_eq!(run(&["write", "m f=1 1"]).ok(), "wrote 1 line to db\n");
     assert_eq!(
         run(&["query", "--format", "csv", "SELECT f FROM m"]).ok(),
         "f\n1.0\n"
@@ -452,7 +452,7 @@ fn profiles_name_host_token_and_database() {
         "--token",
         OPERATOR_TOKEN,
     ];
-    assert_eq!(run(&overridden).ok(), "wrote 1 lines to db\n");
+    assert_eq!(run(&overridden).ok(), "wrote 1 line to db\n");
     run(&["write", "m f=1 1", "--profile", "none"]).failed(1, &["has no section [none]"]);
     let other = user.home.path().join("other.toml");
     std::fs::write(&other, "[default]\nnonsense = 1\n").unwrap();
@@ -540,7 +540,7 @@ fn the_three_lines_of_the_first_start_work() {
         .env("HOME", user.home.path())
         .env_remove("XDG_CONFIG_HOME");
     let ran = Ran::from(shell.output().unwrap());
-    assert!(ran.stdout.contains("wrote 1 lines to mydb\n"), "{ran:?}");
+    assert!(ran.stdout.contains("wrote 1 line to mydb\n"), "{ran:?}");
     assert!(ran.stdout.contains("| Oslo | 4.5 "), "{ran:?}");
     assert_eq!(ran.code, 0, "{ran:?}");
     drop(process);
