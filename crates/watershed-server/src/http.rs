@@ -291,3 +291,6 @@ async fn answer<T: IntoResponse>(work: impl Future<Output = Result<T, ApiError>>
         Err(error) => error.into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,7 +168,7 @@ pub(super) fn database_not_found(name: &str, dialect: Dialect) -> ApiError {
     error
 }
 
-fn write_error(error: WriteError, dialect: Dialect) -> ApiError {
+pub(super) fn write_error(error: WriteError, dialect: Dialect) -> ApiError {
     match error {
         WriteError::Rejected(rejection) => rejected(&rejection),
         WriteError::DatabaseNotFound(name) => database_not_found(name.as_str(), dialect),
