@@ -1,5 +1,6 @@
 //! Answers for failures that a healthy server can't be made to show from outside.
 
+use super::compat::Dialect;
 use super::*;
 use watershed_catalog::CatalogError;
 use watershed_router::{SinkError, WriteError};
@@ -47,11 +48,7 @@ async fn a_full_buffer_says_when_to_come_back() {
         message: "the buffer is full".to_owned(),
         retry_after_seconds: Some(5),
     };
-    let answer = shown(write::write_error(
-        WriteError::Sink(error),
-        compat::Dialect::V2,
-    ))
-    .await;
+    let answer = shown(write::write_error(WriteError::Sink(error), Dialect::V2)).await;
     let body = r#"{"code":"unavailable","message":"the buffer is full"}"#;
     assert_eq!(answer, (503, Some("5".to_owned()), body.to_owned()));
 }
