@@ -269,7 +269,8 @@ impl FlightService for Flight {
         self.reader(&metadata, &read.database).await?;
         let plan = command::of_ticket(&read)?;
         let debug = read.debug || ticket::debug_of(&metadata);
-        // Planning happens inside the stream, where the keep-alive can cover it, unless it fails at once.
+        // Waiting for a turn and running happen inside the stream, where the keep-alive covers them. Planning
+        // happens before it, so that its errors are the answer of the call; it is not covered.
         let output = self.query(&read.database, &plan, debug).await?;
         let stream: SendableRecordBatchStream = output.stream;
         Ok(Response::new(results::encode(

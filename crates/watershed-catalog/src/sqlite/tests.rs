@@ -85,3 +85,35 @@ async fn listing_files_searches_by_table_and_time() {
         [expected]
     );
 }
+
+/// Lets the file of the writer's connection grow to so many pages and no further.
+async fn limit_pages(catalog: &SqliteCatalog, pages: i64) {
+    let mut writer = catalog.inner.writer.lock().await;
+    let limit = format!("PRAGMA max_page_count = {pages}");
+    sqlx::query(sqlx::AssertSqlSafe(limit))
+        .execute(&mut writer.connection)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn full_disk_is_survived_and_changes_work_again_when_there_is_space() {
+    let (_dir, catalog) = open().await;
+    // SQLite takes a limit below the present size as the present size.
+    limit_pages(&catalog, 1).await;
+    let create = async |number: usize| {
+        let new = NewDatabase {
+            name: DatabaseName::new(&format!("db{number}")).unwrap(),
+            settings: DatabaseSettings::default(),
+        };
+        catalog.create_database(new).await
+    };
+    let mut number = 0;
+    while create(number).await.is_ok() {
+        number += 1;
+        assert!(number < 10_000, "the file never became full");
+    }
+    limit_pages(&catalog, 1 << 20).await;
+    create(number).await.unwrap();
+    assert_eq!(catalog.databases().await.unwrap().len(), number + 1);
+}

@@ -11,7 +11,7 @@ use super::body::read_body;
 use super::compat::{ApiError, Code, Dialect, chain};
 use super::influxql_output::{Encoder, Epoch, Form, Format, Segments};
 use super::params::Params;
-use super::statement_database::{Defaults, LiftError, lift};
+use super::statement_database::{Defaults, lift};
 use super::write::catalog_error;
 use super::{HttpState, Prefer, Unbuffered, authenticate};
 use crate::auth::Identity;
@@ -320,9 +320,7 @@ fn target(statement: &mut Statement, defaults: Defaults<'_>) -> Target {
     }
     match lift(statement, defaults) {
         Ok(database) => Target::Database(database),
-        Err(error @ (LiftError::Missing | LiftError::Several | LiftError::Name(_))) => {
-            Target::Failed(error.to_string())
-        }
+        Err(error) => Target::Failed(error.to_string()),
     }
 }
 
