@@ -4,24 +4,45 @@ use crate::Error;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Makes segment files.
 pub(crate) trait Files: fmt::Debug + Send {
-    /// Makes the file `name` in `dir` with `header` in it, durably and at once: after a crash it is
-    /// there with the whole header, or not at all. A file that has the name is replaced.
-    fn create(&mut self, dir: &Path, name: &str, header: &[u8])
-    -> io::Result<Box<dyn SegmentFile>>;
+    /// Makes the file `name` in `dir`, with `header` and so many zeros behind it, durably and at once:
+    /// after a crash it is there as a whole, or not at all. A file that has the name is replaced.
+    fn create(
+        &mut self,
+        dir: &Path,
+        name: &str,
+        header: &[u8],
+        zeros: usize,
+    ) -> io::Result<Box<dyn SegmentFile>>;
 }
 
 /// A segment that is being written.
 pub(crate) trait SegmentFile: fmt::Debug + Send {
-    /// Writes all of `slices` behind what is there.
+    /// Writes all of `slices` behind the header and what was appended before.
     fn append(&mut self, slices: &mut [IoSlice<'_>]) -> io::Result<()>;
     /// Returns when everything appended is on stable storage.
     fn sync(&mut self) -> io::Result<()>;
     /// Shortens the file to `bytes`, durably.
     fn cut(&mut self, bytes: u64) -> io::Result<()>;
+    /// Shortens the file to `bytes`; a crash may undo it.
+    fn trim(&mut self, bytes: u64) -> io::Result<()>;
+    /// Opens the file once more, to fill it.
+    fn filler(&self) -> io::Result<Arc<dyn FillFile>>;
+}
+
+/// A second way into a segment that is being written.
+///
+/// It has a handle of its own. The system tells each handle once that something could not be written:
+/// with a shared one, a sync of the filler would swallow what the sync of a group must hear.
+pub(crate) trait FillFile: fmt::Debug + Send + Sync {
+    /// Writes `zeros` at `offset`.
+    fn fill(&self, offset: u64, zeros: &[u8]) -> io::Result<()>;
+    /// Returns when they are on stable storage.
+    fn sync(&self) -> io::Result<()>;
 }
 
 /// The real disk.
@@ -37,6 +58,7 @@ impl Files for Disk {
         dir: &Path,
         name: &str,
         header: &[u8],
+        zeros: usize,
     ) -> io::Result<Box<dyn SegmentFile>> {
         let unfinished = dir.join(format!("{name}{UNFINISHED_SUFFIX}"));
         let mut file = OpenOptions::new()
@@ -45,11 +67,13 @@ impl Files for Disk {
             .truncate(true)
             .open(&unfinished)?;
         file.write_all(header)?;
+        write_at(&file, header.len() as u64, &vec![0; zeros])?;
         file.sync_all()?;
         // Only a synced file gets the name, and no group is acknowledged before the name is durable.
-        std::fs::rename(&unfinished, dir.join(name))?;
+        let path = dir.join(name);
+        std::fs::rename(&unfinished, &path)?;
         sync_dir(dir)?;
-        Ok(Box::new(DiskFile(file)))
+        Ok(Box::new(DiskFile { file, path }))
     }
 }
 
@@ -68,13 +92,17 @@ pub(crate) fn delete(dir: &Path, path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Its position is where the next group goes.
 #[derive(Debug)]
-struct DiskFile(File);
+struct DiskFile {
+    file: File,
+    path: PathBuf,
+}
 
 impl SegmentFile for DiskFile {
     fn append(&mut self, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
         while slices.iter().any(|slice| !slice.is_empty()) {
-            match self.0.write_vectored(slices) {
+            match self.file.write_vectored(slices) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => IoSlice::advance_slices(&mut slices, written),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -85,11 +113,48 @@ impl SegmentFile for DiskFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn cut(&mut self, bytes: u64) -> io::Result<()> {
-        self.0.set_len(bytes)?;
-        self.0.sync_all()
+        self.file.set_len(bytes)?;
+        self.file.sync_all()
+    }
+
+    fn trim(&mut self, bytes: u64) -> io::Result<()> {
+        self.file.set_len(bytes)
+    }
+
+    fn filler(&self) -> io::Result<Arc<dyn FillFile>> {
+        let file = OpenOptions::new().write(true).open(&self.path)?;
+        Ok(Arc::new(DiskFillFile(file)))
+    }
+}
+
+#[derive(Debug)]
+struct DiskFillFile(File);
+
+impl FillFile for DiskFillFile {
+    fn fill(&self, offset: u64, zeros: &[u8]) -> io::Result<()> {
+        write_at(&self.0, offset, zeros)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+/// Where a write at a place would move the position, nothing is written ahead.
+#[cfg(not(unix))]
+fn write_at(_file: &File, _offset: u64, bytes: &[u8]) -> io::Result<()> {
+    if bytes.is_empty() {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }

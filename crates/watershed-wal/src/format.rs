@@ -135,10 +135,41 @@ pub(crate) fn checksum(salt: u64) -> Hasher {
 /// Where the next group header *may* begin in `bytes`, from `from` on.
 pub(crate) fn find_group_magic(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    let at = rest
-        .windows(GROUP_MAGIC.len())
-        .position(|window| window == GROUP_MAGIC)?;
-    Some(from + at)
+    Some(from + memchr::memmem::find(rest, &GROUP_MAGIC)?)
+}
+
+/// A salt with which the group header at the start of `bytes` is intact, whatever wrote it; `None` without
+/// a header's magic. For segments whose own header, with the salt in it, is lost: of the salt a checksum
+/// takes over 32 bits, and a group header and its checksum tell which. It says nothing about whether the
+/// header is damaged; the checksum of the payload does.
+pub(crate) fn salt_of_group(bytes: &[u8]) -> Option<u64> {
+    let bytes = bytes.first_chunk::<GROUP_HEADER_BYTES>()?;
+    if bytes[0..4] != GROUP_MAGIC {
+        return None;
+    }
+    let mut state = !u32_at(bytes, 28);
+    for byte in bytes[..28].iter().rev() {
+        state = step_back(state) ^ u32::from(*byte);
+    }
+    // The salt's first four bytes are taken as zero, then the last four can lead to any state.
+    let after_zeros = !crc32fast::hash(&[0; 4]);
+    for _ in 0..4 {
+        state = step_back(state);
+    }
+    Some(u64::from(state ^ after_zeros) << 32)
+}
+
+/// The state of a CRC-32 before it took in a byte of zero. One that took in another byte had that byte
+/// added to its lowest eight bits first.
+fn step_back(state: u32) -> u32 {
+    const POLYNOMIAL: u32 = 0xedb8_8320;
+    (0..8).fold(state, |state, _| {
+        if state & 0x8000_0000 == 0 {
+            state << 1
+        } else {
+            ((state ^ POLYNOMIAL) << 1) | 1
+        }
+    })
 }
 
 fn u32_at<const N: usize>(bytes: &[u8; N], at: usize) -> u32 {

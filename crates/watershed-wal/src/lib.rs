@@ -8,6 +8,8 @@
 //!    group gathers. No timer delays anything;
 //! 5. [`Wal::truncate_before`] deletes segments that are no longer needed.
 //!
+//! [`inspect`] and [`salvage`] look at a log, damaged or in use, and leave it as it is.
+//!
 //! # What is promised
 //!
 //! * A record in [`Outcome::Durable`] is on stable storage and is replayed after any crash, until it
@@ -28,7 +30,9 @@
 
 mod error;
 mod files;
+mod fill;
 mod format;
+mod inspect;
 mod queue;
 mod recovery;
 mod segment;
@@ -39,6 +43,9 @@ mod wal;
 mod writer;
 
 pub use error::{Error, SubmitError, SubmitReason};
-pub use recovery::{Record, Recovery, open};
+pub use inspect::{
+    Found, Gap, HeaderFacts, Inspection, SegmentReport, SegmentState, inspect, salvage,
+};
+pub use recovery::{Record, Recovery, SegmentRecords, open};
 pub use stats::Stats;
 pub use wal::{Durable, Failure, Outcome, Settings, Wal};

@@ -25,6 +25,8 @@ pub(crate) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     entries: Vec<Entry<T>>,
+    /// Whether the thread waits for entries; else waking it would be a system call for nothing.
+    waiting: bool,
     closed: bool,
 }
 
@@ -33,6 +35,7 @@ impl<T> Queue<T> {
         Self {
             state: Mutex::new(State {
                 entries: Vec::new(),
+                waiting: false,
                 closed: false,
             }),
             filled: Condvar::new(),
@@ -97,28 +100,37 @@ impl<T> Queue<T> {
             return Err(refuse(entry, SubmitReason::Closed));
         }
         state.entries.push(entry);
-        self.filled.notify_one();
+        let is_awaited = std::mem::take(&mut state.waiting);
+        // Not under the lock, or the thread would wake only to wait for it.
+        drop(state);
+        if is_awaited {
+            self.filled.notify_one();
+        }
         Ok(())
     }
 
-    /// Waits for entries and takes all there are; `None` when the queue is closed and empty.
-    pub(crate) fn take(&self) -> Option<Vec<Entry<T>>> {
+    /// Waits for entries and swaps all there are for `entries`, which must be empty. `false` when the
+    /// queue is closed and empty.
+    pub(crate) fn take(&self, entries: &mut Vec<Entry<T>>) -> bool {
+        debug_assert!(entries.is_empty(), "what is in would be queued again");
         let mut state = self.lock();
         while state.entries.is_empty() {
             if state.closed {
-                return None;
+                return false;
             }
+            state.waiting = true;
             state = self
                 .filled
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let entries = std::mem::take(&mut state.entries);
+        state.waiting = false;
+        std::mem::swap(&mut state.entries, entries);
         drop(state);
         self.records.add_permits(entries.len());
         self.bytes
             .add_permits(entries.iter().map(|entry| entry.record.len()).sum());
-        Some(entries)
+        true
     }
 
     /// Refuses entries from now on, also those that wait for room. What is in stays in.

@@ -1,18 +1,27 @@
 //! Opening a log: verify everything, then cut a torn tail, then replay.
 
 use crate::files::{self, Disk, Files, UNFINISHED_SUFFIX};
-use crate::format::{HeaderError, SEGMENT_HEADER_BYTES, SegmentHeader, VERSION};
+use crate::fill::Space;
+use crate::format::{
+    HeaderError, RECORD_PREFIX_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, VERSION,
+};
 use crate::segment::{Damage, Groups, file_name, parse_file_name};
 use crate::wal::{Outcome, Settings, Wal};
 use crate::writer::{Newest, Sealed, Shared, Writer};
 use crate::{Error, Stats};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use watershed_model::{Counter, Epoch};
 
-const LOCK_FILE: &str = "LOCK";
+pub(crate) const LOCK_FILE: &str = "LOCK";
+
+/// The most segments that are verified at the same time, each in memory as a whole.
+const VERIFIERS_MAX: usize = 4;
 
 /// A record of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +55,13 @@ struct Segment {
     /// Where its last group ends.
     bytes: u64,
     file_bytes: u64,
+    /// How much stands behind, without the room.
+    torn_bytes: u64,
 }
 
 /// Opens the log in `dir`, which is made when it is not there.
 ///
-/// Reads and verifies every segment, one at a time in memory. Blocks.
+/// Reads and verifies every segment, at most four at a time in memory. Blocks.
 ///
 /// # Errors
 /// [`Error::Locked`] while another process has it; [`Error::Corrupt`] when acknowledged records are
@@ -61,10 +72,7 @@ pub fn open(dir: &Path, settings: Settings) -> Result<Recovery, Error> {
     let lock = lock(dir)?;
     let listing = list(dir)?;
     let mut segments = read_headers(dir, &listing.ids)?;
-    for index in 0..segments.len() {
-        let superseded_from = segments.get(index + 1).map(|next| next.header.previous_end);
-        verify(&mut segments[index], superseded_from)?;
-    }
+    verify_all(&mut segments)?;
     // Everything is verified: from here on the disk may be changed.
     let torn_bytes = match segments.last_mut() {
         Some(newest) => cut_tail(newest)?,
@@ -114,14 +122,14 @@ fn lock(dir: &Path) -> Result<File, Error> {
 
 /// What lies in the directory. Other files are left alone.
 #[derive(Debug, Default)]
-struct Listing {
+pub(crate) struct Listing {
     /// Of the segments, ascending.
-    ids: Vec<u64>,
+    pub(crate) ids: Vec<u64>,
     /// Files that a crash left before they were complete.
-    unfinished: Vec<PathBuf>,
+    pub(crate) unfinished: Vec<PathBuf>,
 }
 
-fn list(dir: &Path) -> Result<Listing, Error> {
+pub(crate) fn list(dir: &Path) -> Result<Listing, Error> {
     let mut listing = Listing::default();
     for entry in std::fs::read_dir(dir).map_err(Error::io("list directory", dir))? {
         let entry = entry.map_err(Error::io("list directory", dir))?;
@@ -169,12 +177,13 @@ fn read_headers(dir: &Path, ids: &[u64]) -> Result<Vec<Segment>, Error> {
             end,
             bytes: 0,
             file_bytes: 0,
+            torn_bytes: 0,
         });
     }
     Ok(segments)
 }
 
-fn read_header(path: &Path) -> Result<SegmentHeader, Error> {
+pub(crate) fn read_header(path: &Path) -> Result<SegmentHeader, Error> {
     let file = File::open(path).map_err(Error::io("open log segment", path))?;
     let mut bytes = Vec::with_capacity(SEGMENT_HEADER_BYTES);
     let limit = SEGMENT_HEADER_BYTES as u64;
@@ -195,11 +204,51 @@ fn read_header(path: &Path) -> Result<SegmentHeader, Error> {
     })
 }
 
+/// Verifies all segments, several at a time, and returns the error of the oldest that has one.
+fn verify_all(segments: &mut [Segment]) -> Result<(), Error> {
+    let ends: Vec<_> = segments.iter().map(|s| s.header.previous_end).collect();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(VERIFIERS_MAX).min(segments.len());
+    // Dealt out like cards: segments are of about one size.
+    let mut shares: Vec<Vec<(usize, &mut Segment)>> = Vec::new();
+    shares.resize_with(threads, Vec::new);
+    for (index, segment) in segments.iter_mut().enumerate() {
+        shares[index % threads].push((index, segment));
+    }
+    let verify_share = |share: Vec<(usize, &mut Segment)>| {
+        let mut buffer = Vec::new();
+        for (index, segment) in share {
+            let superseded_from = ends.get(index + 1).copied();
+            verify(segment, superseded_from, &mut buffer).map_err(|error| (index, error))?;
+        }
+        Ok(())
+    };
+    let failures = thread::scope(|scope| {
+        let spawned: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(|| verify_share(share)))
+            .collect();
+        let results = spawned.into_iter().map(|thread| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        results.filter_map(Result::err).collect::<Vec<_>>()
+    });
+    match failures.into_iter().min_by_key(|(index, _)| *index) {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
 /// Reads all groups of a segment and notes where they end. What stands from `superseded_from` on
-/// belongs to a group that failed; `None` in the newest segment.
-fn verify(segment: &mut Segment, superseded_from: Option<Counter>) -> Result<(), Error> {
-    let bytes = read(&segment.path)?;
-    let mut groups = Groups::new(&bytes, &segment.header);
+/// belongs to a group that failed; `None` in the newest segment. `bytes` is memory to read into.
+fn verify(
+    segment: &mut Segment,
+    superseded_from: Option<Counter>,
+    bytes: &mut Vec<u8>,
+) -> Result<(), Error> {
+    read(&segment.path, bytes)?;
+    let mut groups = Groups::new(bytes, &segment.header);
     let stopped = loop {
         if superseded_from.is_some_and(|end| groups.next_counter() >= end) {
             break None;
@@ -213,6 +262,7 @@ fn verify(segment: &mut Segment, superseded_from: Option<Counter>) -> Result<(),
     segment.end = groups.next_counter();
     segment.bytes = groups.offset() as u64;
     segment.file_bytes = bytes.len() as u64;
+    segment.torn_bytes = groups.bytes_behind() as u64;
     match (superseded_from, stopped) {
         (Some(end), _) if segment.end == end => Ok(()),
         (Some(end), _) if segment.end > end => {
@@ -243,8 +293,11 @@ fn verify(segment: &mut Segment, superseded_from: Option<Counter>) -> Result<(),
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(Error::io("read log segment", path))
+/// Reads a file into `bytes`, in place of what is there.
+pub(crate) fn read(path: &Path, bytes: &mut Vec<u8>) -> Result<(), Error> {
+    bytes.clear();
+    let file = File::open(path).and_then(|mut file| file.read_to_end(bytes));
+    file.map(drop).map_err(Error::io("read log segment", path))
 }
 
 fn corrupt(segment: &Segment, damage: &Damage) -> Error {
@@ -255,16 +308,20 @@ fn corrupt(segment: &Segment, damage: &Damage) -> Error {
     }
 }
 
-/// Removes what stands behind the last intact group. Returns how much that was.
+/// Removes what stands behind the last intact group. Returns how much of that was written once: the
+/// rest is room, which is no news.
 fn cut_tail(segment: &mut Segment) -> Result<u64, Error> {
-    let torn_bytes = segment.file_bytes - segment.bytes;
-    if torn_bytes > 0 {
+    if segment.file_bytes > segment.bytes {
         let path = &segment.path;
         let file = OpenOptions::new().write(true).open(path);
         let cut = file.and_then(|file| file.set_len(segment.bytes).and_then(|()| file.sync_all()));
         cut.map_err(Error::io("cut the torn tail of log segment", path))?;
-        tracing::warn!(segment = %path.display(), torn_bytes, "cut unacknowledged end of log");
         segment.file_bytes = segment.bytes;
+    }
+    let torn_bytes = segment.torn_bytes;
+    if torn_bytes > 0 {
+        let path = segment.path.display();
+        tracing::warn!(segment = %path, torn_bytes, "cut unacknowledged end of log");
     }
     Ok(torn_bytes)
 }
@@ -287,8 +344,13 @@ impl Recovery {
         self.segments.iter().map(|segment| segment.file_bytes).sum()
     }
 
-    /// Shows all records, oldest first. Holds one segment in memory at a time. Blocks. May be called
-    /// again.
+    /// Bytes of all groups: what a replay reads.
+    pub fn replay_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Shows all records, oldest first. Reads ahead: holds up to three segments in memory. Blocks. May be
+    /// called again.
     ///
     /// # Errors
     /// Any that `visit` returns, at once; [`Error::Io`] and, when a file changed since [`open`],
@@ -297,29 +359,38 @@ impl Recovery {
         &self,
         mut visit: impl FnMut(Record<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        for segment in &self.segments {
-            let bytes = read(&segment.path)?;
-            let mut groups = Groups::new(&bytes, &segment.header);
-            while groups.next_counter() < segment.end {
-                let group = groups
-                    .next_group()
-                    .map_err(|damage| corrupt(segment, &damage))?;
-                let reason = "the file became shorter";
-                let damage = Damage {
-                    offset: groups.offset(),
-                    reason,
-                };
-                let group = group.ok_or_else(|| corrupt(segment, &damage))?;
-                for (counter, bytes) in group.records() {
-                    visit(Record {
-                        counter,
-                        epoch: segment.header.epoch,
-                        bytes,
-                    })?;
+        self.replay_segments(|segment| segment.records().try_for_each(&mut visit))
+    }
+
+    /// Like [`replay`](Self::replay), a segment at a time, for those who share the work among threads.
+    /// A thread reads and checks the next segment while `visit` is at one. Segments without a record
+    /// are left out.
+    ///
+    /// # Errors
+    /// As `replay`.
+    pub fn replay_segments<E: From<Error>>(
+        &self,
+        mut visit: impl FnMut(SegmentRecords) -> Result<(), E>,
+    ) -> Result<(), E> {
+        thread::scope(|scope| {
+            // Without a place in between: the next segment waits in the hands of the reader.
+            let (sender, segments) = sync_channel(0);
+            scope.spawn(move || {
+                let segments = self.segments.iter();
+                for segment in segments.filter(|segment| segment.end > segment.header.first) {
+                    let loaded = load(segment);
+                    let failed = loaded.is_err();
+                    // Nobody takes it when `visit` has failed.
+                    if sender.send(loaded).is_err() || failed {
+                        break;
+                    }
                 }
+            });
+            for segment in segments {
+                visit(segment?)?;
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Begins a new segment and starts the thread that writes. Blocks until the segment is durable.
@@ -366,6 +437,7 @@ impl Recovery {
             _lock: self.lock,
             sealed: Mutex::new(sealed),
             stats,
+            space: Space::default(),
         });
         let segment_bytes_max = self.settings.segment_bytes_max;
         let mut writer = Writer::new(
@@ -377,8 +449,79 @@ impl Recovery {
             next,
         );
         writer.begin_segment()?;
+        writer.start_filling()?;
         Wal::spawn(writer, shared, &self.settings, on_group)
     }
+}
+
+/// The records of a segment, in memory.
+#[derive(Debug)]
+pub struct SegmentRecords {
+    epoch: Epoch,
+    first: Counter,
+    bytes: Vec<u8>,
+    /// Where each record stands in `bytes`.
+    ranges: Vec<Range<usize>>,
+}
+
+impl SegmentRecords {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// The record at a place, from 0 on.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn record(&self, index: usize) -> Record<'_> {
+        Record {
+            counter: Counter::new(self.first.get() + index as u64),
+            epoch: self.epoch,
+            bytes: &self.bytes[self.ranges[index].clone()],
+        }
+    }
+
+    /// All of them in order.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        (0..self.len()).map(|index| self.record(index))
+    }
+}
+
+/// Reads the records of a segment that was verified.
+fn load(segment: &Segment) -> Result<SegmentRecords, Error> {
+    let mut bytes = Vec::with_capacity(segment.file_bytes as usize);
+    read(&segment.path, &mut bytes)?;
+    let mut ranges = Vec::new();
+    let mut groups = Groups::new(&bytes, &segment.header);
+    while groups.next_counter() < segment.end {
+        let group = groups
+            .next_group()
+            .map_err(|damage| corrupt(segment, &damage))?;
+        let reason = "the file became shorter";
+        let damage = Damage {
+            offset: groups.offset(),
+            reason,
+        };
+        let group = group.ok_or_else(|| corrupt(segment, &damage))?;
+        let mut end = groups.offset() - group.payload_bytes();
+        for (_, record) in group.records() {
+            let begin = end + RECORD_PREFIX_BYTES;
+            end = begin + record.len();
+            ranges.push(begin..end);
+        }
+    }
+    Ok(SegmentRecords {
+        epoch: segment.header.epoch,
+        first: segment.header.first,
+        bytes,
+        ranges,
+    })
 }
 
 fn split_newest(mut segments: Vec<Segment>) -> (Option<Newest>, Vec<Sealed>) {
@@ -387,6 +530,7 @@ fn split_newest(mut segments: Vec<Segment>) -> (Option<Newest>, Vec<Sealed>) {
         path: segment.path,
         end: segment.end,
         bytes: segment.bytes,
+        file_bytes: segment.file_bytes,
     });
     let sealed = segments.into_iter().map(|segment| Sealed {
         path: segment.path,

@@ -29,22 +29,32 @@ pub(crate) struct Damage {
 }
 
 /// An intact group.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Group<'a> {
     pub(crate) first: Counter,
-    records: Vec<&'a [u8]>,
+    /// Records with their lengths, checked.
+    payload: &'a [u8],
 }
 
 impl<'a> Group<'a> {
+    /// Of its records with their lengths.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        self.payload.len()
+    }
+
     pub(crate) fn records(&self) -> impl Iterator<Item = (Counter, &'a [u8])> {
-        (self.first.get()..)
-            .map(Counter::new)
-            .zip(self.records.iter().copied())
+        let mut rest = self.payload;
+        let records = std::iter::from_fn(move || {
+            let (record, after) = split_record(rest)?;
+            rest = after;
+            Some(record)
+        });
+        (self.first.get()..).map(Counter::new).zip(records)
     }
 }
 
 /// Steps through the groups of a segment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Groups<'a> {
     bytes: &'a [u8],
     salt: u64,
@@ -65,6 +75,19 @@ impl<'a> Groups<'a> {
         }
     }
 
+    /// Begins with the group at `offset`; `None` unless it is intact.
+    pub(crate) fn starting_at(bytes: &'a [u8], salt: u64, offset: usize) -> Option<Self> {
+        let header = GroupHeader::decode(bytes.get(offset..)?, salt)?;
+        let groups = Self {
+            bytes,
+            salt,
+            offset,
+            next: header.first,
+        };
+        let is_intact = matches!(groups.clone().next_group(), Ok(Some(_)));
+        is_intact.then_some(groups)
+    }
+
     /// Where the groups read so far end.
     pub(crate) fn offset(&self) -> usize {
         self.offset
@@ -75,10 +98,12 @@ impl<'a> Groups<'a> {
         self.next
     }
 
-    /// The next group; `None` at the end of the file. After damage, the same damage again.
+    /// The next group; `None` at the end of the groups: nothing stands behind, or nothing but zeros, the
+    /// room that was not used. After damage, the same damage again.
     pub(crate) fn next_group(&mut self) -> Result<Option<Group<'a>>, Damage> {
-        let rest = self.bytes.get(self.offset..).unwrap_or_default();
-        if rest.is_empty() {
+        let rest = self.rest();
+        // No header begins with a zero: a look at one byte spares the others.
+        if rest.first().is_none_or(|byte| *byte == 0) && rest.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
         let damage = |reason| Damage {
@@ -98,25 +123,53 @@ impl<'a> Groups<'a> {
         if actual.finalize() != header.payload_checksum {
             return Err(damage("the checksum of the group is wrong"));
         }
-        let records = split_records(payload, header.records);
-        let records = records.ok_or(damage("the records do not fill their group"))?;
+        if count_records(payload) != Some(header.records) {
+            return Err(damage("the records do not fill their group"));
+        }
         let next = header.first.get().checked_add(u64::from(header.records));
         self.next = Counter::new(next.ok_or(damage("the numbers of records run out"))?);
         self.offset += end;
         Ok(Some(Group {
             first: header.first,
-            records,
+            payload,
         }))
+    }
+
+    /// How many bytes behind the groups read so far are not just room.
+    pub(crate) fn bytes_behind(&self) -> usize {
+        let rest = self.rest();
+        rest.iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |at| at + 1)
+    }
+
+    /// Goes on, after damage, at the next intact header of a group that is not older. Returns where that
+    /// is and the number there.
+    pub(crate) fn resume(&mut self) -> Option<(usize, Counter)> {
+        let (at, first) = self.find_group(|first| first >= self.next)?;
+        self.offset = at;
+        self.next = first;
+        Some((at, first))
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.offset..).unwrap_or_default()
     }
 
     /// Whether, behind damage, a group stands that was begun later. Groups are written one by one,
     /// each after the one before was synced: then the damaged bytes were durable once.
     pub(crate) fn later_group(&self) -> Option<usize> {
+        self.find_group(|first| first > self.next).map(|(at, _)| at)
+    }
+
+    /// The next intact header behind this place, of a group whose first number is wanted. One pass: each
+    /// place that looks like a header costs a checksum of its 28 bytes, not of what it may stand for.
+    fn find_group(&self, is_wanted: impl Fn(Counter) -> bool) -> Option<(usize, Counter)> {
         let mut from = self.offset + 1;
         while let Some(at) = find_group_magic(self.bytes, from) {
             let header = GroupHeader::decode(&self.bytes[at..], self.salt);
-            if header.is_some_and(|header| header.first > self.next) {
-                return Some(at);
+            if let Some(header) = header.filter(|header| is_wanted(header.first)) {
+                return Some((at, header.first));
             }
             from = at + 1;
         }
@@ -130,19 +183,21 @@ fn group_end(header: &GroupHeader) -> Option<usize> {
         .checked_add(GROUP_HEADER_BYTES)
 }
 
-/// `None` unless `payload` is exactly `count` records, at least one.
-fn split_records(payload: &[u8], count: u32) -> Option<Vec<&[u8]>> {
-    let mut records = Vec::new();
+/// How many records fill `payload`; `None` if they do not fill it exactly, or there is none.
+fn count_records(payload: &[u8]) -> Option<u32> {
+    let mut count = 0_u32;
     let mut rest = payload;
     while !rest.is_empty() {
-        let (length, after) = rest.split_first_chunk::<RECORD_PREFIX_BYTES>()?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-        let (record, after) = after.split_at_checked(length)?;
-        records.push(record);
-        rest = after;
+        (_, rest) = split_record(rest)?;
+        count = count.checked_add(1)?;
     }
-    let exact = count > 0 && usize::try_from(count) == Ok(records.len());
-    exact.then_some(records)
+    Some(count).filter(|count| *count > 0)
+}
+
+/// The first record and what follows it.
+fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, after) = bytes.split_first_chunk::<RECORD_PREFIX_BYTES>()?;
+    after.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Stats {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Bytes of all segment files.
+    /// Bytes of all segment files, the room ahead of the writer included.
     pub fn disk_bytes(&self) -> u64 {
         self.disk_bytes.load(Ordering::Relaxed)
     }

@@ -1,6 +1,6 @@
 //! A disk that fails, or waits, when a test says so.
 
-use crate::files::{Disk, Files, SegmentFile};
+use crate::files::{Disk, Files, FillFile, SegmentFile};
 use crate::{Error, Outcome, Recovery, Wal};
 use std::io::{self, IoSlice};
 use std::path::Path;
@@ -35,8 +35,12 @@ pub enum Operation {
     Append,
     /// Syncing a group. All of it may have arrived.
     Sync,
-    /// Cutting a group off again.
+    /// Cutting a group off again, and giving back room.
     Cut,
+    /// Writing zeros ahead, also those in a new file.
+    Fill,
+    /// Syncing zeros.
+    SyncFill,
 }
 
 impl Faults {
@@ -145,9 +149,13 @@ impl Files for FaultyFiles {
         dir: &Path,
         name: &str,
         header: &[u8],
+        zeros: usize,
     ) -> io::Result<Box<dyn SegmentFile>> {
         self.0.check(Operation::Create)?;
-        let file = Disk.create(dir, name, header)?;
+        if zeros > 0 {
+            self.0.check(Operation::Fill)?;
+        }
+        let file = Disk.create(dir, name, header, zeros)?;
         self.0.check(Operation::SyncName)?;
         Ok(Box::new(FaultyFile {
             file,
@@ -181,5 +189,35 @@ impl SegmentFile for FaultyFile {
     fn cut(&mut self, bytes: u64) -> io::Result<()> {
         self.faults.check(Operation::Cut)?;
         self.file.cut(bytes)
+    }
+
+    fn trim(&mut self, bytes: u64) -> io::Result<()> {
+        self.faults.check(Operation::Cut)?;
+        self.file.trim(bytes)
+    }
+
+    fn filler(&self) -> io::Result<Arc<dyn FillFile>> {
+        Ok(Arc::new(FaultyFillFile {
+            file: self.file.filler()?,
+            faults: self.faults.clone(),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFillFile {
+    file: Arc<dyn FillFile>,
+    faults: Faults,
+}
+
+impl FillFile for FaultyFillFile {
+    fn fill(&self, offset: u64, zeros: &[u8]) -> io::Result<()> {
+        self.faults.check(Operation::Fill)?;
+        self.file.fill(offset, zeros)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.faults.check(Operation::SyncFill)?;
+        self.file.sync()
     }
 }

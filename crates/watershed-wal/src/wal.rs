@@ -137,7 +137,7 @@ impl<T> Wal<T> {
         Ok(freed_bytes)
     }
 
-    /// Bytes of all segment files.
+    /// Bytes of all segment files, the room ahead of the writer included.
     pub fn disk_bytes(&self) -> u64 {
         self.shared.stats.disk_bytes()
     }
@@ -178,9 +178,11 @@ impl<T> Drop for CloseAtEnd<'_, T> {
 
 fn run<T>(mut writer: Writer, queue: &Queue<T>, mut on_group: impl FnMut(Outcome<T>)) {
     let _close = CloseAtEnd(queue);
-    while let Some(entries) = queue.take() {
+    // Goes round between here and the queue.
+    let mut entries = Vec::new();
+    while queue.take(&mut entries) {
         let written = writer.write(&entries);
-        let payloads = entries.into_iter().map(|entry| entry.payload);
+        let payloads = entries.drain(..).map(|entry| entry.payload);
         on_group(match written {
             Ok(first) => {
                 let counters = (first.get()..).map(Counter::new);
@@ -200,5 +202,7 @@ fn run<T>(mut writer: Writer, queue: &Queue<T>, mut on_group: impl FnMut(Outcome
                 })
             }
         });
+        writer.look_ahead();
     }
+    writer.finish();
 }

@@ -65,3 +65,26 @@ fn group_header_counts_only_with_the_salt_of_its_segment() {
         assert_eq!(GroupHeader::decode(&bytes, 5), None, "bit {bit}");
     }
 }
+
+#[test]
+fn salt_is_found_from_a_group() {
+    for salt in [0, 5, 0x0102_0304_0506_0708, u64::MAX] {
+        let header = GroupHeader {
+            records: 2,
+            first: Counter::new(9),
+            payload_bytes: 100,
+            payload_checksum: 0xdead_beef,
+        };
+        let found = salt_of_group(&header.encode(salt)).unwrap();
+        assert_eq!(
+            GroupHeader::decode(&header.encode(salt), found),
+            Some(header)
+        );
+        assert_eq!(
+            checksum(found).finalize(),
+            checksum(salt).finalize(),
+            "it stands for the same checksums"
+        );
+    }
+    assert_eq!(salt_of_group(&[0; GROUP_HEADER_BYTES]), None);
+}

@@ -26,10 +26,17 @@ fn other_file_names_are_no_segments() {
 #[test]
 fn records_must_fill_their_group_exactly() {
     let payload = [1, 0, 0, 0, 9, 0, 0, 0, 0];
-    assert_eq!(split_records(&payload, 2), Some(vec![&[9][..], &[]]));
-    assert_eq!(split_records(&payload, 1), None);
-    assert_eq!(split_records(&payload, 3), None);
-    assert_eq!(split_records(&payload[..8], 2), None);
-    assert_eq!(split_records(&[255, 255, 255, 255, 1], 1), None);
-    assert_eq!(split_records(&[], 0), None);
+    assert_eq!(count_records(&payload), Some(2));
+    let group = Group {
+        first: Counter::new(5),
+        payload: &payload,
+    };
+    let records: Vec<_> = group.records().collect();
+    assert_eq!(
+        records,
+        [(Counter::new(5), &[9][..]), (Counter::new(6), &[][..])]
+    );
+    assert_eq!(count_records(&payload[..8]), None);
+    assert_eq!(count_records(&[255, 255, 255, 255, 1]), None);
+    assert_eq!(count_records(&[]), None);
 }

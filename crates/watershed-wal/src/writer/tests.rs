@@ -271,6 +271,29 @@ fn rotation_that_fails_half_way_does_not_hide_later_records() {
 }
 
 #[test]
+fn disk_without_space_for_room_still_takes_groups() {
+    for operation in [Operation::Fill, Operation::SyncFill] {
+        let (dir, faults) = (TempDir::new().unwrap(), Faults::new());
+        faults.fail(operation, IoErrorKind::StorageFull);
+        let log = start(dir.path(), &faults);
+        check(&log, "a", "1 a");
+        let large: &'static str = "x".repeat(40_000).leak();
+        for number in 2..30 {
+            check(&log, large, format!("{number} {large}").leak());
+        }
+        assert_eq!(log.0.stats().failures(), 0);
+        let on_disk: u64 = segment_names(dir.path())
+            .iter()
+            .map(|name| dir.path().join(name).metadata().unwrap().len())
+            .sum();
+        assert!(log.0.disk_bytes() <= on_disk);
+        drop(log);
+        let recovery = open(dir.path(), Settings::default()).unwrap();
+        assert_eq!((records(&recovery).len(), recovery.torn_bytes()), (29, 0));
+    }
+}
+
+#[test]
 fn truncation_while_the_newest_segment_is_closed_keeps_it() {
     let (dir, faults) = (TempDir::new().unwrap(), Faults::new());
     let log = start(dir.path(), &faults);

@@ -51,6 +51,13 @@ fn check_corrupt(dir: &Path, index: usize, at: u64, why: &str) {
     assert_eq!(contents(dir), before);
 }
 
+/// How much of the end of a file was written once: zeros at its end are room.
+fn written(tail: &[u8]) -> u64 {
+    tail.iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |at| at as u64 + 1)
+}
+
 #[test]
 fn torn_tail_is_cut_at_every_length() {
     let dir = log_of(&["first", "the last group"]);
@@ -60,7 +67,7 @@ fn torn_tail_is_cut_at_every_length() {
     for length in last..whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
         let recovery = open(dir.path(), Settings::default()).unwrap();
-        assert_eq!(recovery.torn_bytes(), (length - last) as u64);
+        assert_eq!(recovery.torn_bytes(), written(&whole[last..length]));
         assert_eq!(records(&recovery), [(1, 1, b"first".to_vec())]);
         assert_eq!(fs::read(&path).unwrap(), whole[..last]);
     }
@@ -84,21 +91,102 @@ fn last_group_written_in_parts_is_cut() {
         let recovery = open(dir.path(), Settings::default()).unwrap();
         assert_eq!(
             recovery.torn_bytes(),
-            (whole.len() - last) as u64,
+            written(&torn[last..]),
             "hole at {hole}"
         );
     }
 }
 
 #[test]
-fn zeros_behind_the_last_group_are_cut() {
+fn zeros_behind_the_last_group_are_room_and_cut_without_a_word() {
     let dir = log_of(&["first"]);
     let path = only_segment(&dir);
+    let whole = fs::read(&path).unwrap();
+    for zeros in [1, 31, 32, 4096, 4 << 20] {
+        let mut bytes = whole.clone();
+        bytes.resize(bytes.len() + zeros, 0);
+        fs::write(&path, &bytes).unwrap();
+        let recovery = open(dir.path(), Settings::default()).unwrap();
+        assert_eq!((recovery.torn_bytes(), records(&recovery).len()), (0, 1));
+        assert_eq!(recovery.disk_bytes(), whole.len() as u64);
+        assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+}
+
+#[test]
+fn torn_group_in_front_of_room_is_cut() {
+    let dir = log_of(&["first", "the last group"]);
+    let path = only_segment(&dir);
+    let whole = fs::read(&path).unwrap();
+    let last = whole.len() - (32 + 4 + "the last group".len());
+    for length in last..whole.len() {
+        let mut torn = whole[..length].to_vec();
+        torn.resize(64 << 10, 0);
+        fs::write(&path, &torn).unwrap();
+        let recovery = open(dir.path(), Settings::default()).unwrap();
+        assert_eq!(recovery.torn_bytes(), written(&whole[last..length]));
+        assert_eq!(records(&recovery), [(1, 1, b"first".to_vec())]);
+        assert_eq!(fs::read(&path).unwrap(), whole[..last]);
+    }
+}
+
+#[test]
+fn group_behind_zeros_is_corruption() {
+    let dir = log_of(&["first", "second", "third"]);
+    let path = only_segment(&dir);
     let mut bytes = fs::read(&path).unwrap();
-    bytes.resize(bytes.len() + 4096, 0);
+    let second = 64 + 32 + 4 + "first".len();
+    let third = second + 32 + 4 + "second".len();
+    // The second group is as if it had never been written over the room.
+    bytes[second..third].fill(0);
     fs::write(&path, &bytes).unwrap();
-    let recovery = open(dir.path(), Settings::default()).unwrap();
-    assert_eq!((recovery.torn_bytes(), records(&recovery).len()), (4096, 1));
+    check_corrupt(dir.path(), 0, second as u64, "no intact group header");
+}
+
+#[test]
+fn zeros_in_place_of_the_end_of_an_older_segment_are_corruption() {
+    let dir = TempDir::new().unwrap();
+    let log = start(dir.path(), tiny_segments(), 1);
+    log.append(b"first");
+    log.append(b"second");
+    drop(log);
+    let path = &segments(dir.path())[0];
+    let mut bytes = fs::read(path).unwrap();
+    bytes[64..].fill(0);
+    fs::write(path, &bytes).unwrap();
+    check_corrupt(dir.path(), 0, 64, "the file ends before its last record");
+}
+
+#[test]
+fn room_at_the_end_of_an_older_segment_is_nothing() {
+    let dir = TempDir::new().unwrap();
+    let log = start(dir.path(), tiny_segments(), 1);
+    log.append(b"first");
+    log.append(b"second");
+    drop(log);
+    let path = &segments(dir.path())[0];
+    let mut bytes = fs::read(path).unwrap();
+    bytes.resize(bytes.len() + 8192, 0);
+    fs::write(path, &bytes).unwrap();
+    assert_eq!(texts(dir.path()), ["first", "second"]);
+}
+
+#[test]
+fn old_groups_in_reused_blocks_are_torn_bytes_and_searched_in_one_pass() {
+    let (dir, other) = (log_of(&["first"]), TempDir::new().unwrap());
+    let log = start(other.path(), Settings::default(), 1);
+    // Each of these records begins thousands of times like a group.
+    for _ in 0..8 {
+        log.append(&b"GRP\x01".repeat(128 << 10));
+    }
+    drop(log);
+    let path = only_segment(&dir);
+    let mut bytes = fs::read(&path).unwrap();
+    let whole = bytes.clone();
+    bytes.extend(&fs::read(only_segment(&other)).unwrap()[64..]);
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(texts(dir.path()), ["first"]);
+    assert_eq!(fs::read(&path).unwrap(), whole);
 }
 
 #[test]

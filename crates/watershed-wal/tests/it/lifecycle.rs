@@ -289,3 +289,53 @@ fn record_larger_than_the_queue_is_refused() {
     assert_eq!(refused.reason.kind(), ErrorKind::Invalid);
     assert_eq!(log.append(&[0; 10]), 1);
 }
+
+#[test]
+fn room_ahead_counts_while_it_is_there_and_is_given_back_at_the_end() {
+    let dir = TempDir::new().unwrap();
+    let on_disk = || -> u64 {
+        let paths = segments(dir.path()).into_iter();
+        paths.map(|path| path.metadata().unwrap().len()).sum()
+    };
+    let log = start(dir.path(), Settings::default(), 1);
+    assert_eq!((log.wal.disk_bytes(), on_disk()), (256 << 10, 256 << 10));
+    let mut written = 64;
+    for _ in 0..400 {
+        log.append(&[7; 1_000]);
+        written += 32 + 4 + 1_000;
+    }
+    // As much again as was written, at most.
+    assert!(log.wal.disk_bytes() >= written);
+    assert!(log.wal.disk_bytes() <= 2 * written + (256 << 10));
+    drop(log);
+    assert_eq!(on_disk(), written);
+    let recovery = open(dir.path(), Settings::default()).unwrap();
+    assert_eq!(
+        (recovery.torn_bytes(), recovery.replay_bytes()),
+        (0, written)
+    );
+    assert_eq!(records(&recovery).len(), 400);
+}
+
+#[test]
+fn groups_of_every_size_come_back_from_segments_with_room() {
+    let dir = TempDir::new().unwrap();
+    let settings = Settings {
+        segment_bytes_max: 1 << 20,
+        ..Settings::default()
+    };
+    let log = start(dir.path(), settings, 1);
+    let mut expected = Vec::new();
+    for round in 0..60_u64 {
+        for bytes in [10, 900, 20_000, 300_000_usize] {
+            if round % 7 != 0 && bytes == 300_000 {
+                continue;
+            }
+            let record = vec![round as u8 | 1; bytes];
+            let number = log.append(&record);
+            expected.push((number, 1, record));
+        }
+    }
+    drop(log);
+    assert_eq!(records(&open(dir.path(), settings).unwrap()), expected);
+}
