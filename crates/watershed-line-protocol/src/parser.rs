@@ -99,6 +99,38 @@ impl<'a> Parser<'a> {
     /// [`skip_line`](Self::skip_line).
     #[inline]
     pub fn next_series(&mut self) -> Option<RawSeries<'a>> {
+        let start = self.begin_line()?;
+        Some(self.series(start))
+    }
+
+    /// As [`next_series`](Self::next_series), with a guess what the series is; also tells whether
+    /// the guess is right, byte for byte.
+    ///
+    /// A right guess saves the search for the end of the series; a wrong one costs a comparison. It
+    /// must be the text of a series that [`RawSeries::parse`] takes.
+    #[inline]
+    pub fn next_series_expecting(
+        &mut self,
+        expected: Option<&str>,
+    ) -> Option<(RawSeries<'a>, bool)> {
+        let start = self.begin_line()?;
+        let Some(expected) = expected else {
+            return Some((self.series(start), false));
+        };
+        let rest = &self.text.as_bytes()[start..];
+        // Such a text does not end with a backslash, so the space behind it is not escaped.
+        if rest.get(expected.len()) == Some(&b' ') && rest.starts_with(expected.as_bytes()) {
+            self.at = start + expected.len();
+            self.stage = Stage::Series;
+            return Some((RawSeries::new(&self.text[start..], expected.len()), true));
+        }
+        let series = self.series(start);
+        Some((series, series.as_str() == expected))
+    }
+
+    /// Goes to the first byte of the next line with content.
+    #[inline]
+    fn begin_line(&mut self) -> Option<usize> {
         self.skip_line();
         let bytes = self.text.as_bytes();
         let start = line_start(bytes, self.at);
@@ -107,10 +139,17 @@ impl<'a> Parser<'a> {
             self.at = start;
             return None;
         }
+        Some(start)
+    }
+
+    /// The series that starts at `start`.
+    #[inline]
+    fn series(&mut self, start: usize) -> RawSeries<'a> {
+        let bytes = self.text.as_bytes();
         let end = content_end(bytes, start, series_end(bytes, start));
         self.at = end;
         self.stage = Stage::Series;
-        Some(RawSeries::new(&self.text[start..], end - start))
+        RawSeries::new(&self.text[start..], end - start)
     }
 
     /// Gives the next field of the line, `None` after the last.

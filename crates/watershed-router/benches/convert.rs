@@ -11,7 +11,7 @@ use watershed_model::{
     Column, ColumnId, ColumnType, DatabaseId, DatabaseName, DatabaseSchema, Precision, TableId,
     TableName, TableSchema, Timestamp, WriteBatch,
 };
-use watershed_router::bench::{Rules, convert};
+use watershed_router::bench::{Rules, SeriesCache, convert};
 
 const ROWS: usize = 10_000;
 
@@ -94,14 +94,14 @@ fn body(hosts: usize) -> String {
     body
 }
 
-fn batch(schema: &DatabaseSchema, body: &str) -> WriteBatch {
+fn batch(schema: &DatabaseSchema, body: &str, cache: &mut SeriesCache) -> WriteBatch {
     let rules = Rules {
         precision: Precision::Nanosecond,
         now: Timestamp::from_nanos(0),
         line_errors_max: 100,
         cells_max: 1 << 26,
     };
-    let converted = convert(schema, body, &rules).expect("a small request");
+    let converted = convert(schema, body, &rules, cache).expect("a small request");
     assert_eq!(converted.rejections.total, 0);
     WriteBatch {
         database: schema.id,
@@ -123,10 +123,14 @@ fn conversions(criterion: &mut Criterion) {
         group.bench_function("parse only", |bencher| {
             bencher.iter(|| parse(black_box(&body)))
         });
-        group.bench_function("body to batch", |bencher| {
-            bencher.iter(|| batch(&schema, black_box(&body)));
+        group.bench_function("body to batch, series new", |bencher| {
+            bencher.iter(|| batch(&schema, black_box(&body), &mut SeriesCache::default()));
         });
-        let batch = batch(&schema, &body);
+        let mut cache = SeriesCache::default();
+        group.bench_function("body to batch", |bencher| {
+            bencher.iter(|| batch(&schema, black_box(&body), &mut cache));
+        });
+        let batch = batch(&schema, &body, &mut cache);
         let mut bytes = Vec::new();
         group.bench_function("encode", |bencher| {
             bencher.iter(|| {

@@ -1,22 +1,26 @@
 //! From lines to columns, in one pass.
 //!
-//! The common line costs: one look-up of its series by its raw bytes (`measurement,tag=value,…` exactly
-//! as sent), then per field a compare of the key with the one that followed last time, and a push onto a
-//! vector. Names, tags and types are looked at only when a series or a field order is new.
+//! The common line costs: one compare of its series with the one that followed last time, by the raw bytes
+//! (`measurement,tag=value,…` exactly as sent), then per field a compare of the key with the one that
+//! followed last time, and a push onto a vector. Names, tags and types are looked at only when a series or a
+//! field order is new; series are remembered from one request to the next ([`SeriesCache`]).
 //!
 //! A line is undone whole when anything in it is wrong: values by truncating, names and series by taking
 //! back what the line added. So a refused line leaves no trace, neither a column nor a type.
 
+mod cache_pool;
 mod fault;
 mod field;
 mod partition;
-mod raw_series;
+mod series_cache;
 mod table;
+
+pub(crate) use cache_pool::CachePool;
+pub use series_cache::SeriesCache;
 
 use crate::RejectedLine;
 use fault::{Fault, LineResult};
-use hashbrown::HashMap;
-use raw_series::{Place, RawSeriesMap};
+use series_cache::Place;
 use table::{Step, TableBuilder};
 use watershed_catalog::TableRequest;
 use watershed_line_protocol::{Parser, RawSeries, Reason};
@@ -81,16 +85,26 @@ pub enum TooLarge {
     },
 }
 
-/// Converts a body under a schema.
+/// Most rows for which room is made before they are there: a few lines may be longer than all others.
+const ROWS_EXPECTED_MAX: usize = 16 * 1_024;
+
+/// Converts a body under a schema. `cache` is that of earlier requests to the same database, or a new one; it is
+/// to be thrown away when there are requests to the catalog, or an error.
 ///
 /// # Errors
 /// [`TooLarge`].
-pub fn convert(schema: &DatabaseSchema, body: &str, rules: &Rules) -> Result<Converted, TooLarge> {
-    let mut converter = Converter::new(schema, rules);
+pub fn convert(
+    schema: &DatabaseSchema,
+    body: &str,
+    rules: &Rules,
+    cache: &mut SeriesCache,
+) -> Result<Converted, TooLarge> {
+    let mut converter = Converter::new(schema, body, rules, cache);
     let mut parser = Parser::new(body);
-    while let Some(series) = parser.next_series() {
+    while let Some((series, expected)) = parser.next_series_expecting(converter.cache.expected()) {
         converter.current = None;
-        match converter.line(&mut parser, series) {
+        converter.cache.begin_line();
+        match converter.line(&mut parser, series, expected) {
             Ok(()) => converter.rejections.accepted += 1,
             Err(fault) => converter.refuse(&mut parser, &fault)?,
         }
@@ -98,56 +112,76 @@ pub fn convert(schema: &DatabaseSchema, body: &str, rules: &Rules) -> Result<Con
     converter.finish()
 }
 
-struct Converter<'a> {
+/// About how many lines a body has, by the length of the first one.
+fn rows_expected(body: &str) -> usize {
+    let first = memchr::memchr(b'\n', body.as_bytes()).unwrap_or(body.len());
+    // One more, since a vector that is a row too short doubles.
+    (body.len() / (first + 1) + 1).min(ROWS_EXPECTED_MAX)
+}
+
+struct Converter<'a, 'c> {
     schema: &'a DatabaseSchema,
     rules: &'a Rules,
+    cache: &'c mut SeriesCache,
     /// Points before this are outside retention.
     oldest: Timestamp,
     tables: Vec<TableBuilder<'a>>,
-    table_names: HashMap<TableName, u32, foldhash::fast::RandomState>,
     /// How many of `tables` the schema lacks.
     tables_new: u32,
-    raw_series: RawSeriesMap<'a>,
+    rows_expected: usize,
     cells_left: usize,
     rejections: Rejections,
-    /// The table the current line has touched, and what there was before the line.
+    /// The table the current line has touched, and how many there were before the line.
     current: Option<u32>,
-    before: Before,
+    tables_before: usize,
 }
 
-#[derive(Default)]
-struct Before {
-    tables: usize,
-    raw_series: usize,
-}
-
-impl<'a> Converter<'a> {
-    fn new(schema: &'a DatabaseSchema, rules: &'a Rules) -> Self {
+impl<'a, 'c> Converter<'a, 'c> {
+    fn new(
+        schema: &'a DatabaseSchema,
+        body: &str,
+        rules: &'a Rules,
+        cache: &'c mut SeriesCache,
+    ) -> Self {
+        cache.begin_request();
         let oldest = schema
             .retention_nanos
             .map_or(i64::MIN, |kept| rules.now.nanos().saturating_sub(kept));
         Self {
             schema,
             rules,
+            cache,
             oldest: Timestamp::from_nanos(oldest),
             tables: Vec::new(),
-            table_names: HashMap::default(),
             tables_new: 0,
-            raw_series: RawSeriesMap::default(),
+            rows_expected: rows_expected(body),
             cells_left: rules.cells_max,
             rejections: Rejections::default(),
             current: None,
-            before: Before::default(),
+            tables_before: 0,
         }
     }
 
     /// Takes in a line, or fails and leaves what it began to [`undo`](Self::undo).
-    fn line(&mut self, parser: &mut Parser<'a>, raw: RawSeries<'a>) -> LineResult<()> {
-        let place = match self.raw_series.find(raw.as_str()) {
-            Some(place) => place,
-            None => self.add_series(raw)?,
+    #[inline]
+    fn line(
+        &mut self,
+        parser: &mut Parser<'a>,
+        raw: RawSeries<'a>,
+        expected: bool,
+    ) -> LineResult<()> {
+        let entry = if expected {
+            Some(self.cache.take_expected())
+        } else {
+            self.cache.find(raw.as_str())
         };
-        self.begin(place.table);
+        let place = match entry.and_then(|entry| self.cache.place(entry)) {
+            Some(place) => {
+                self.begin(place.table, self.tables.len());
+                place
+            }
+            None => self.first_of_series(entry, raw)?,
+        };
         self.fields(parser, place)?;
         let time = self.time(parser, place)?;
         let table = &mut self.tables[place.table as usize];
@@ -158,16 +192,48 @@ impl<'a> Converter<'a> {
         Ok(())
     }
 
-    /// Notes the state before the line, once for a line.
-    fn begin(&mut self, table: u32) {
-        if self.current.is_none() {
-            self.before = Before {
-                tables: self.tables.len(),
-                raw_series: self.raw_series.len(),
-            };
-            self.tables[table as usize].begin();
-            self.current = Some(table);
+    /// Notes the state before the line: its table, and how many tables there were.
+    #[inline]
+    fn begin(&mut self, table: u32, tables_before: usize) {
+        self.tables_before = tables_before;
+        self.tables[table as usize].begin();
+        self.current = Some(table);
+    }
+
+    /// The place of a series that the request names for the first time, byte for byte.
+    #[cold]
+    fn first_of_series(&mut self, known: Option<u32>, raw: RawSeries<'a>) -> LineResult<Place> {
+        let tables_before = self.tables.len();
+        if let Some(entry) = known
+            && let Some(table) = self.table_again(self.cache.table_of(entry))
+        {
+            self.begin(table, tables_before);
+            return Ok(self.set_place(entry, table));
         }
+        let series = raw.parse()?;
+        let (cached, table) = self.table(&series.measurement)?;
+        self.begin(table, tables_before);
+        let tags = self.tables[table as usize].keyed_tags(&series.tags)?;
+        let entry = self.cache.insert(raw.as_str(), cached, &tags);
+        Ok(self.set_place(entry, table))
+    }
+
+    fn set_place(&mut self, entry: u32, table: u32) -> Place {
+        let table = &mut self.tables[table as usize];
+        self.cache.set_place(entry, |key| table.add_series(key))
+    }
+
+    /// The builder of a table that earlier requests had; `None` when its name now means another table.
+    fn table_again(&mut self, cached: u32) -> Option<u32> {
+        if let Some(builder) = self.cache.builder(cached) {
+            return Some(builder);
+        }
+        let (name, id) = self.cache.identity(cached);
+        let known = self.schema.tables.get(name)?;
+        if Some(known.id()) != id {
+            return None;
+        }
+        Some(self.build(cached, TableBuilder::known(known, self.rows_expected)))
     }
 
     fn fields(&mut self, parser: &mut Parser<'a>, place: Place) -> LineResult<()> {
@@ -225,43 +291,34 @@ impl<'a> Converter<'a> {
         Ok(time)
     }
 
-    /// Parses a series that was not seen before, byte for byte.
-    #[cold]
-    fn add_series(&mut self, raw: RawSeries<'a>) -> LineResult<Place> {
-        let series = raw.parse()?;
-        self.before = Before {
-            tables: self.tables.len(),
-            raw_series: self.raw_series.len(),
+    /// The cached table and the builder for a name.
+    fn table(&mut self, name: &str) -> LineResult<(u32, u32)> {
+        if let Some(found) = self.cache.built_table(name) {
+            return Ok(found);
+        }
+        let (builder, id) = match self.schema.table(name) {
+            Some(known) => (
+                TableBuilder::known(known, self.rows_expected),
+                Some(known.id()),
+            ),
+            None => {
+                self.check_tables_limit()?;
+                self.tables_new += 1;
+                let columns_max = self.schema.columns_max;
+                let builder = TableBuilder::new(name.into(), columns_max, self.rows_expected);
+                (builder, None)
+            }
         };
-        let table = self.table(&series.measurement)?;
-        self.tables[table as usize].begin();
-        self.current = Some(table);
-        let number = self.tables[table as usize].add_series(&series.tags)?;
-        let place = Place {
-            table,
-            series: number,
-        };
-        self.raw_series.insert(raw.as_str(), place);
-        Ok(place)
+        let cached = self.cache.table(builder.name(), id);
+        Ok((cached, self.build(cached, builder)))
     }
 
-    fn table(&mut self, name: &str) -> LineResult<u32> {
-        if let Some(table) = self.table_names.get(name) {
-            return Ok(*table);
-        }
-        let known = self.schema.table(name);
-        if known.is_none() {
-            self.check_tables_limit()?;
-            self.tables_new += 1;
-        }
-        let builder = match known {
-            Some(known) => TableBuilder::known(known),
-            None => TableBuilder::new(name.into(), self.schema.columns_max),
-        };
+    /// Takes a builder in, for a table of the cache.
+    fn build(&mut self, cached: u32, builder: TableBuilder<'a>) -> u32 {
         let number = self.tables.len() as u32;
-        self.table_names.insert(builder.name().clone(), number);
         self.tables.push(builder);
-        Ok(number)
+        self.cache.set_builder(cached, number);
+        number
     }
 
     fn check_tables_limit(&self) -> LineResult<()> {
@@ -301,11 +358,11 @@ impl<'a> Converter<'a> {
     fn undo(&mut self) {
         let Some(table) = self.current else { return };
         self.cells_left += self.tables[table as usize].undo();
-        self.raw_series.truncate(self.before.raw_series);
-        if self.tables.len() > self.before.tables
+        self.cache.undo_line();
+        if self.tables.len() > self.tables_before
             && let Some(table) = self.tables.pop()
         {
-            self.table_names.remove(table.name());
+            self.cache.unset_builder(table.name());
             self.tables_new -= u32::from(table.is_new());
         }
     }

@@ -22,5 +22,5 @@ pub use sink::{SinkError, WriteSink};
 /// The conversion alone, for the benchmark.
 #[doc(hidden)]
 pub mod bench {
-    pub use crate::convert::{Converted, Rules, convert};
+    pub use crate::convert::{Converted, Rules, SeriesCache, convert};
 }

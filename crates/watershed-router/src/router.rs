@@ -1,6 +1,6 @@
 //! The way of one request.
 
-use crate::convert::{Converted, Rejections, Rules, convert};
+use crate::convert::{CachePool, Converted, Rejections, Rules, convert};
 use crate::{Rejection, WriteError, WriteSink};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -47,13 +47,18 @@ pub struct Written {
     pub rows: u64,
 }
 
-/// Turns write requests into batches and hands them to the sink. Keeps nothing between requests.
+/// The longest body: offsets within a batch have 32 bits, those of the texts in a cache as well.
+const BODY_BYTES_MAX: usize = 2 << 30;
+
+/// Turns write requests into batches and hands them to the sink. Between requests it keeps only what can be worked
+/// out again: which series the lines of a database name.
 #[derive(Debug, Clone)]
 pub struct Router {
     catalog: Arc<dyn Catalog>,
     sink: Arc<dyn WriteSink>,
     clock: Arc<dyn Clock>,
     settings: Settings,
+    caches: Arc<CachePool>,
 }
 
 impl Router {
@@ -70,6 +75,7 @@ impl Router {
             sink,
             clock,
             settings,
+            caches: Arc::default(),
         }
     }
 
@@ -95,7 +101,7 @@ impl Router {
         let mut attempt = 1;
         let mut before_change = None;
         loop {
-            let mut converted = run(&schema, &body, &rules).await?;
+            let mut converted = self.convert(&schema, &body, &rules).await?;
             converted.rejections.prefer(before_change.take());
             if converted.rejections.total > 0 && !self.settings.partial_writes {
                 return Err(WriteError::Rejected(
@@ -138,6 +144,26 @@ impl Router {
             .map_err(|error| catalog_error(database, error))
     }
 
+    /// Converts where it disturbs no one.
+    async fn convert(
+        &self,
+        schema: &Arc<DatabaseSchema>,
+        body: &Bytes,
+        rules: &Rules,
+    ) -> Result<Converted, WriteError> {
+        if body.len() < BLOCKING_BYTES_MIN {
+            return convert_body(schema, body, rules, &self.caches);
+        }
+        let (schema, body, rules) = (Arc::clone(schema), body.clone(), *rules);
+        let caches = Arc::clone(&self.caches);
+        let convert = move || convert_body(&schema, &body, &rules, &caches);
+        match tokio::task::spawn_blocking(convert).await {
+            Ok(converted) => converted,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(WriteError::Stopped),
+        }
+    }
+
     async fn store(
         &self,
         schema: &DatabaseSchema,
@@ -158,40 +184,29 @@ impl Router {
     }
 }
 
-/// Converts where it disturbs no one.
-async fn run(
-    schema: &Arc<DatabaseSchema>,
-    body: &Bytes,
-    rules: &Rules,
-) -> Result<Converted, WriteError> {
-    if body.len() < BLOCKING_BYTES_MIN {
-        return convert_body(schema, body, rules);
-    }
-    let (schema, body, rules) = (Arc::clone(schema), body.clone(), *rules);
-    let task = tokio::task::spawn_blocking(move || convert_body(&schema, &body, &rules));
-    match task.await {
-        Ok(converted) => converted,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(WriteError::Stopped),
-    }
-}
-
 fn convert_body(
     schema: &DatabaseSchema,
     body: &[u8],
     rules: &Rules,
+    caches: &CachePool,
 ) -> Result<Converted, WriteError> {
-    if u32::try_from(body.len()).is_err() {
-        // Offsets within a batch have 32 bits.
+    if body.len() > BODY_BYTES_MAX {
         return Err(WriteError::TooLarge(
-            "the request is larger than 4 GiB".to_owned(),
+            "the request is larger than 2 GiB".to_owned(),
         ));
     }
     let body = check_utf8(body).map_err(|error| WriteError::NotUtf8 {
         at: error.valid_up_to(),
         error,
     })?;
-    convert(schema, body, rules).map_err(|error| WriteError::TooLarge(error.to_string()))
+    let mut cache = caches.take(schema.id);
+    let converted = convert(schema, body, rules, &mut cache)
+        .map_err(|error| WriteError::TooLarge(error.to_string()))?;
+    // With columns to be created, the cache has seen some that have no id yet.
+    if converted.requests.is_empty() {
+        caches.put(schema.id, cache);
+    }
+    Ok(converted)
 }
 
 /// Whether another request can have changed the schema since it was read.

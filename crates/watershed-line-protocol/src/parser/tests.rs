@@ -499,3 +499,44 @@ fn utf8_is_checked_with_the_place() {
         "invalid utf-8 sequence of 1 bytes from index 5"
     );
 }
+
+/// The series of all lines, each asked for with a guess.
+fn series_guessed<'a>(body: &'a str, guess: Option<&str>) -> Vec<(&'a str, bool)> {
+    let mut parser = Parser::new(body);
+    let mut found = Vec::new();
+    while let Some((series, expected)) = parser.next_series_expecting(guess) {
+        found.push((series.as_str(), expected));
+    }
+    found
+}
+
+#[test]
+fn a_guess_of_the_series_changes_nothing_but_the_way_to_it() {
+    let body =
+        "cpu,host=a f=1\n cpu,host=ab f=1\ncpu,host=a\\ b f=1\ncpu,host=a\n#c\ncpu,host=a f=2";
+    let all = [
+        ("cpu,host=a", true),
+        ("cpu,host=ab", false),
+        ("cpu,host=a\\ b", false),
+        ("cpu,host=a", true),
+        ("cpu,host=a", true),
+    ];
+    assert_eq!(series_guessed(body, Some("cpu,host=a")), all);
+    let unguessed = all.map(|(series, _)| (series, false));
+    assert_eq!(series_guessed(body, None), unguessed);
+    assert_eq!(series_guessed(body, Some("cpu,host=abc")), unguessed);
+}
+
+#[test]
+fn the_line_goes_on_behind_a_guessed_series() {
+    let mut parser = Parser::new("m f=1 7\nm f=2 8");
+    for time in [7, 8] {
+        assert!(matches!(
+            parser.next_series_expecting(Some("m")),
+            Some((_, true))
+        ));
+        assert!(parser.next_field(None).unwrap().is_some());
+        assert_eq!(parser.timestamp(), Ok(Some(time)));
+    }
+    assert!(parser.next_series_expecting(Some("m")).is_none());
+}

@@ -37,6 +37,7 @@ impl<'a> FieldBuilder<'a> {
         column: Option<ColumnId>,
         kind: FieldKind,
         raw: &'a str,
+        rows_expected: usize,
     ) -> Self {
         Self {
             name,
@@ -45,7 +46,7 @@ impl<'a> FieldBuilder<'a> {
             raw,
             follower: u32::MAX,
             len: 0,
-            values: empty(kind),
+            values: empty(kind, rows_expected),
             validity: None,
         }
     }
@@ -153,12 +154,12 @@ pub(super) fn column_type(kind: FieldKind) -> ColumnType {
     }
 }
 
-fn empty(kind: FieldKind) -> FieldValues {
+fn empty(kind: FieldKind, rows: usize) -> FieldValues {
     match kind {
-        FieldKind::Float => FieldValues::F64(Vec::new()),
-        FieldKind::Integer => FieldValues::I64(Vec::new()),
-        FieldKind::Unsigned => FieldValues::U64(Vec::new()),
-        FieldKind::Boolean => FieldValues::Bool(Vec::new()),
+        FieldKind::Float => FieldValues::F64(Vec::with_capacity(rows)),
+        FieldKind::Integer => FieldValues::I64(Vec::with_capacity(rows)),
+        FieldKind::Unsigned => FieldValues::U64(Vec::with_capacity(rows)),
+        FieldKind::Boolean => FieldValues::Bool(Vec::with_capacity(rows)),
         FieldKind::String => FieldValues::String(StringValues::default()),
     }
 }

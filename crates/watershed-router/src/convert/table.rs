@@ -3,9 +3,8 @@
 use super::fault::{Fault, LineResult};
 use super::field::{Clash, FieldBuilder, column_type};
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 use std::borrow::Cow;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use watershed_catalog::{ColumnRequest, TableRequest};
 use watershed_line_protocol::{Field, FieldKind, Parser, Reason, Value};
@@ -63,10 +62,10 @@ pub(super) struct TableBuilder<'a> {
     /// The first field of the last line.
     first_field: u32,
     series: SeriesList,
-    series_by_hash: HashTable<u32>,
-    hasher: RandomState,
     row_series: Vec<u32>,
     times: Vec<i64>,
+    /// Room for so many rows is made at once.
+    rows_expected: usize,
     before: Before,
 }
 
@@ -83,16 +82,16 @@ pub(super) struct TableRows {
 
 impl<'a> TableBuilder<'a> {
     /// A builder for a table of the catalog.
-    pub(super) fn known(schema: &Arc<TableSchema>) -> Self {
+    pub(super) fn known(schema: &Arc<TableSchema>, rows_expected: usize) -> Self {
         let columns = schema.columns().len() as u32;
-        let mut builder = Self::new(schema.name().clone(), schema.columns_max());
+        let mut builder = Self::new(schema.name().clone(), schema.columns_max(), rows_expected);
         builder.columns = columns;
         builder.schema = Some(Arc::clone(schema));
         builder
     }
 
     /// A builder for a table that is still to be created.
-    pub(super) fn new(name: TableName, columns_max: u32) -> Self {
+    pub(super) fn new(name: TableName, columns_max: u32, rows_expected: usize) -> Self {
         Self {
             name,
             schema: None,
@@ -105,10 +104,9 @@ impl<'a> TableBuilder<'a> {
             fields: Vec::new(),
             first_field: u32::MAX,
             series: SeriesList::default(),
-            series_by_hash: HashTable::new(),
-            hasher: RandomState::default(),
-            row_series: Vec::new(),
-            times: Vec::new(),
+            row_series: Vec::with_capacity(rows_expected),
+            times: Vec::with_capacity(rows_expected),
+            rows_expected,
             before: Before::default(),
         }
     }
@@ -136,8 +134,12 @@ impl<'a> TableBuilder<'a> {
         };
     }
 
-    /// The number of the series with these tags, which is new to the batch or only spelled anew.
-    pub(super) fn add_series(&mut self, tags: &[(Cow<'a, str>, Cow<'a, str>)]) -> LineResult<u32> {
+    /// The columns of the tags of a series, by ascending id. Tags that the table has no room for are left
+    /// out: the line will be refused.
+    pub(super) fn keyed_tags<'t>(
+        &mut self,
+        tags: &'t [(Cow<'a, str>, Cow<'a, str>)],
+    ) -> LineResult<Vec<(ColumnId, &'t str)>> {
         let mut keyed: Vec<(ColumnId, &str)> = Vec::with_capacity(tags.len());
         for (at, (key, value)) in tags.iter().enumerate() {
             if let Some(column) = self.tag(at, key)? {
@@ -147,24 +149,12 @@ impl<'a> TableBuilder<'a> {
         if !keyed.is_sorted_by_key(|(column, _)| *column) {
             keyed.sort_unstable_by_key(|(column, _)| *column);
         }
-        let number = self.series.push(keyed);
-        Ok(self.unify(number))
+        Ok(keyed)
     }
 
-    /// Gives up series `number`, the last one, if an equal one is there; returns the one to use.
-    fn unify(&mut self, number: u32) -> u32 {
-        let (series, hasher) = (&mut self.series, &self.hasher);
-        let hash = hasher.hash_one(series.key(number));
-        if let Some(same) = self
-            .series_by_hash
-            .find(hash, |at| series.key(*at) == series.key(number))
-        {
-            series.truncate(number as usize);
-            return *same;
-        }
-        self.series_by_hash
-            .insert_unique(hash, number, |at| hasher.hash_one(series.key(*at)));
-        number
+    /// Appends a series that the batch does not have yet and returns its number.
+    pub(super) fn add_series(&mut self, key: &[u8]) -> u32 {
+        self.series.push_key(key)
     }
 
     /// The column of the tag `key`, which stands at place `at` of its series. `None` when the limit leaves
@@ -300,8 +290,13 @@ impl<'a> TableBuilder<'a> {
         let number = self.fields.len() as u32;
         let name = ColumnName::from(name);
         self.known.insert(name.clone(), Known::Field(number));
-        self.fields
-            .push(FieldBuilder::new(name, column, offered, field.key.raw()));
+        self.fields.push(FieldBuilder::new(
+            name,
+            column,
+            offered,
+            field.key.raw(),
+            self.rows_expected,
+        ));
         Ok(Some(number))
     }
 
@@ -379,7 +374,7 @@ impl<'a> TableBuilder<'a> {
     pub(super) fn undo(&mut self) -> usize {
         let rows = self.times.len();
         self.columns_over = 0;
-        self.undo_series();
+        self.series.truncate(self.before.series);
         for tag in self.tags.drain(self.before.tags..) {
             self.known.remove(&tag.name);
             self.columns -= u32::from(tag.is_new);
@@ -391,16 +386,6 @@ impl<'a> TableBuilder<'a> {
         }
         self.fields.iter_mut().for_each(|field| field.undo(rows));
         added * rows
-    }
-
-    fn undo_series(&mut self) {
-        for number in self.before.series as u32..self.series.len() as u32 {
-            let hash = self.hasher.hash_one(self.series.key(number));
-            if let Ok(entry) = self.series_by_hash.find_entry(hash, |at| *at == number) {
-                entry.remove();
-            }
-        }
-        self.series.truncate(self.before.series);
     }
 
     /// What the catalog has to create before the rows can be written.
