@@ -57,6 +57,8 @@ struct Segment {
     file_bytes: u64,
     /// How much stands behind, without the room.
     torn_bytes: u64,
+    /// Of all records, without framing.
+    record_bytes: u64,
 }
 
 /// Opens the log in `dir`, which is made when it is not there.
@@ -178,6 +180,7 @@ fn read_headers(dir: &Path, ids: &[u64]) -> Result<Vec<Segment>, Error> {
             bytes: 0,
             file_bytes: 0,
             torn_bytes: 0,
+            record_bytes: 0,
         });
     }
     Ok(segments)
@@ -254,7 +257,7 @@ fn verify(
             break None;
         }
         match groups.next_group() {
-            Ok(Some(_)) => {}
+            Ok(Some(group)) => segment.record_bytes += group.record_bytes(),
             Ok(None) => break None,
             Err(damage) => break Some(damage),
         }
@@ -344,9 +347,10 @@ impl Recovery {
         self.segments.iter().map(|segment| segment.file_bytes).sum()
     }
 
-    /// Bytes of all groups: what a replay reads.
+    /// Bytes of all records, without framing: what a replay shows.
     pub fn replay_bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.bytes).sum()
+        let segments = self.segments.iter();
+        segments.map(|segment| segment.record_bytes).sum()
     }
 
     /// Shows all records, oldest first. Reads ahead: holds up to three segments in memory. Blocks. May be

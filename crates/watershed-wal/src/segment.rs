@@ -42,6 +42,11 @@ impl<'a> Group<'a> {
         self.payload.len()
     }
 
+    /// Of its records alone.
+    pub(crate) fn record_bytes(&self) -> u64 {
+        self.records().map(|(_, bytes)| bytes.len() as u64).sum()
+    }
+
     pub(crate) fn records(&self) -> impl Iterator<Item = (Counter, &'a [u8])> {
         let mut rest = self.payload;
         let records = std::iter::from_fn(move || {
@@ -49,7 +54,10 @@ impl<'a> Group<'a> {
             rest = after;
             Some(record)
         });
-        (self.first.get()..).map(Counter::new).zip(records)
+        // Records first: behind the last one there may be no number.
+        records
+            .zip(self.first.get()..)
+            .map(|(record, number)| (Counter::new(number), record))
     }
 }
 
