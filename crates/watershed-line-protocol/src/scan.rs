@@ -111,23 +111,26 @@ pub(crate) fn unescape<'a>(raw: &'a str, special: &[u8]) -> Cow<'a, str> {
         return Cow::Borrowed(raw);
     }
     let mut text = String::with_capacity(raw.len());
-    let mut characters = raw.chars();
-    while let Some(character) = characters.next() {
-        if character != '\\' {
-            text.push(character);
-            continue;
-        }
-        match characters.next() {
-            Some(next) => {
-                if !u8::try_from(next).is_ok_and(|byte| special.contains(&byte)) {
-                    text.push('\\');
-                }
-                text.push(next);
-            }
-            None => text.push('\\'),
-        }
-    }
+    unescape_into(raw, special, &mut text);
     Cow::Owned(text)
+}
+
+/// As [`unescape`], appended to `text`.
+pub(crate) fn unescape_into(raw: &str, special: &[u8], text: &mut String) {
+    let mut rest = raw;
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        let is_escape = rest
+            .as_bytes()
+            .get(at + 1)
+            .is_some_and(|next| special.contains(next));
+        // Behind a backslash that escapes, the next character is taken as it is, a backslash too.
+        let kept = if is_escape { at } else { at + 1 };
+        text.push_str(&rest[..kept]);
+        let next = rest[at + 1..].chars().next();
+        text.extend(next);
+        rest = &rest[at + 1 + next.map_or(0, char::len_utf8)..];
+    }
+    text.push_str(rest);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::scan::unescape;
+use crate::scan::{unescape, unescape_into};
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,6 +75,15 @@ impl<'a> StringValue<'a> {
     /// The text as it stands in the line.
     pub fn raw(&self) -> &'a str {
         self.raw
+    }
+
+    /// Appends the text that is meant, see [`unescaped`](Self::unescaped), to `out`.
+    pub fn append_to(&self, out: &mut String) {
+        if self.escaped {
+            unescape_into(self.raw, b"\"\\", out);
+        } else {
+            out.push_str(self.raw);
+        }
     }
 
     /// The text that is meant: `\"` and `\\` are a quote and a backslash, any other backslash is

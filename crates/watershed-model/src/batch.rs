@@ -159,7 +159,15 @@ impl StringValues {
     /// # Panics
     /// When all texts together pass 4 GiB: request and buffer limits lie far below.
     pub fn push(&mut self, value: &str) {
-        self.bytes.push_str(value);
+        self.push_with(|bytes| bytes.push_str(value));
+    }
+
+    /// Appends the text that `append` appends to those before, which it must leave alone.
+    ///
+    /// # Panics
+    /// As [`push`](Self::push).
+    pub fn push_with(&mut self, append: impl FnOnce(&mut String)) {
+        append(&mut self.bytes);
         let Ok(end) = u32::try_from(self.bytes.len()) else {
             panic!("a column of texts passed 4 GiB");
         };

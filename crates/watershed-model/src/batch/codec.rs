@@ -285,11 +285,13 @@ const TIME_UNITS: [u64; 4] = [1_000_000_000, 1_000_000, 1_000, 1];
 /// Writes times as offsets in the coarsest unit that loses nothing. Few senders have clocks of
 /// nanoseconds, and a unit of seconds turns eight bytes into one or two.
 fn push_times(times: &[i64], out: &mut Vec<u8>) {
-    let base = times.iter().min().copied().unwrap_or_default();
+    let (base, last) = bounds(times);
+    let span = last.offset_from(base);
     let fits = |unit: &u64| {
-        times
-            .iter()
-            .all(|time| time.offset_from(base).is_multiple_of(*unit))
+        span.is_multiple_of(*unit)
+            && times
+                .iter()
+                .all(|time| time.offset_from(base).is_multiple_of(*unit))
     };
     let code = TIME_UNITS
         .iter()
@@ -297,25 +299,45 @@ fn push_times(times: &[i64], out: &mut Vec<u8>) {
         .unwrap_or(TIME_UNITS.len() - 1);
     out.push(code as u8);
     push_signed(out, base);
+    let width = Width::holding(span / TIME_UNITS[code]);
     // The unit is a constant in each arm so that the division is a multiplication.
     match code {
-        0 => push_offsets(times, Width::W0, out, |time| {
+        0 => push_offsets(times, width, out, |time| {
             time.offset_from(base) / TIME_UNITS[0]
         }),
-        1 => push_offsets(times, Width::W0, out, |time| {
+        1 => push_offsets(times, width, out, |time| {
             time.offset_from(base) / TIME_UNITS[1]
         }),
-        2 => push_offsets(times, Width::W0, out, |time| {
+        2 => push_offsets(times, width, out, |time| {
             time.offset_from(base) / TIME_UNITS[2]
         }),
-        _ => push_offsets(times, Width::W0, out, |time| time.offset_from(base)),
+        _ => push_offsets(times, width, out, |time| time.offset_from(base)),
     }
 }
 
 fn push_integers<T: Integer>(values: &[T], at_least: Width, out: &mut Vec<u8>) {
-    let base = values.iter().min().copied().unwrap_or_default();
+    let (base, largest) = bounds(values);
     base.push(out);
-    push_offsets(values, at_least, out, |value| value.offset_from(base));
+    let width = Width::holding(largest.offset_from(base)).max(at_least);
+    push_offsets(values, width, out, |value| value.offset_from(base));
+}
+
+/// The smallest and the largest value; zero for none.
+fn bounds<T: Integer>(values: &[T]) -> (T, T) {
+    // Lanes, so that a comparison waits for the one four values before and not for the last.
+    const LANES: usize = 4;
+    let first = values.first().copied().unwrap_or_default();
+    let (mut low, mut high) = ([first; LANES], [first; LANES]);
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            low[lane] = low[lane].min(chunk[lane]);
+            high[lane] = high[lane].max(chunk[lane]);
+        }
+    }
+    let lowest = low.into_iter().chain(rest.iter().copied()).min();
+    let highest = high.into_iter().chain(rest.iter().copied()).max();
+    (lowest.unwrap_or_default(), highest.unwrap_or_default())
 }
 
 /// How many bytes an offset takes; the number is in the format.
@@ -346,19 +368,13 @@ impl Width {
     }
 }
 
-/// Writes the width, then the offset of each value in that many bytes.
+/// Writes the width, then the offset of each value in that many bytes, which must be enough.
 fn push_offsets<T: Copy>(
     values: &[T],
-    at_least: Width,
+    width: Width,
     out: &mut Vec<u8>,
     offset: impl Fn(T) -> u64 + Copy,
 ) {
-    let largest = values
-        .iter()
-        .map(|value| offset(*value))
-        .max()
-        .unwrap_or_default();
-    let width = Width::holding(largest).max(at_least);
     out.push(width as u8);
     let at = out.len();
     out.resize(at + values.len() * width as usize, 0);

@@ -73,7 +73,9 @@ impl<'a> FieldBuilder<'a> {
             (FieldValues::F64(values), Value::Float(value)) => values.push(*value),
             (FieldValues::U64(values), Value::Unsigned(value)) => values.push(*value),
             (FieldValues::Bool(values), Value::Boolean(value)) => values.push(*value),
-            (FieldValues::String(values), Value::String(value)) => values.push(&value.unescaped()),
+            (FieldValues::String(values), Value::String(value)) => {
+                values.push_with(|texts| value.append_to(texts));
+            }
             _ if repeated => return Err(Clash::Repeated),
             _ => return Err(Clash::Type),
         }
