@@ -15,6 +15,7 @@ pub use piece::BufferedPiece;
 pub(crate) use registry::SeriesKeys;
 
 use crate::invariants;
+use crate::shares::admits;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use piece::OpenPiece;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -53,10 +54,9 @@ type Partitions = HashMap<TableId, BTreeMap<PartitionKey, Arc<Partition>>>;
 pub(crate) struct Buffer {
     writer: WriterId,
     partitions: RwLock<Partitions>,
-    bytes_by_database: Mutex<HashMap<DatabaseId, u64>>,
+    accounts: Mutex<Accounts>,
+    /// As in `accounts`, for those who need no other number.
     bytes: AtomicU64,
-    /// Bytes of batches on the way here.
-    reserved: AtomicU64,
     /// All batches below are in, or never will be.
     next_unapplied: AtomicU64,
 }
@@ -67,9 +67,8 @@ impl Buffer {
         Self {
             writer,
             partitions: RwLock::default(),
-            bytes_by_database: Mutex::default(),
+            accounts: Mutex::default(),
             bytes: AtomicU64::new(0),
-            reserved: AtomicU64::new(0),
             next_unapplied: AtomicU64::new(0),
         }
     }
@@ -183,19 +182,13 @@ impl Buffer {
 
     /// Follows a partition from `before` to `after` bytes.
     fn account(&self, database: DatabaseId, before: u64, after: u64) {
-        let mut by_database = self.bytes_by_database.lock();
-        let bytes = by_database.entry(database).or_default();
-        invariants::memory_adds_up(*bytes, before.saturating_sub(after));
-        *bytes = (*bytes + after).saturating_sub(before);
-        if *bytes == 0 {
-            by_database.remove(&database);
-        }
-        // Under the same lock, so that the total never falls below what it is the sum of.
-        if after >= before {
-            self.bytes.fetch_add(after - before, Ordering::Relaxed);
-        } else {
-            self.bytes.fetch_sub(before - after, Ordering::Relaxed);
-        }
+        let mut accounts = self.accounts.lock();
+        let bytes = accounts.change(database, |account| {
+            invariants::memory_adds_up(account.bytes, before.saturating_sub(after));
+            account.bytes = (account.bytes + after).saturating_sub(before);
+        });
+        // Under the same lock, so that it never goes back to an older sum.
+        self.bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// The counter below which no batch has a row here and none will come: the log may forget them.
@@ -226,27 +219,37 @@ impl Buffer {
 
     /// Bytes held for a database.
     pub(crate) fn bytes_of(&self, database: DatabaseId) -> u64 {
-        self.bytes_by_database
-            .lock()
-            .get(&database)
-            .copied()
-            .unwrap_or(0)
+        self.accounts.lock().of(database).bytes
     }
 
-    /// Sets memory aside for a batch on its way here, or tells how much is used.
-    pub(crate) fn reserve(self: &Arc<Self>, bytes: u64, limit: u64) -> Result<Reservation, u64> {
-        let held = self.bytes();
-        let admit = |reserved: u64| Some(reserved + bytes).filter(|sum| held + sum <= limit);
-        match self
-            .reserved
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, admit)
-        {
-            Ok(_) => Ok(Reservation {
-                buffer: Arc::clone(self),
-                bytes,
-            }),
-            Err(reserved) => Err(held + reserved),
-        }
+    /// Bytes held for each database that has some, in no order.
+    pub(crate) fn bytes_by_database(&self) -> Vec<(DatabaseId, u64)> {
+        let accounts = self.accounts.lock();
+        let held = accounts.by_database.iter();
+        held.map(|(id, account)| (*id, account.bytes)).collect()
+    }
+
+    /// Sets memory aside for a batch on its way here, or tells how much is used. The limit is for all
+    /// databases, which share it by the rule of [`shares`](crate::shares).
+    pub(crate) fn reserve(
+        self: &Arc<Self>,
+        database: DatabaseId,
+        bytes: u64,
+        limit: u64,
+    ) -> Result<Reservation, u64> {
+        let mut accounts = self.accounts.lock();
+        accounts.check(database, bytes, limit)?;
+        accounts.change(database, |account| account.reserved += bytes);
+        Ok(Reservation {
+            buffer: Arc::clone(self),
+            database,
+            bytes,
+        })
+    }
+
+    /// Whether the database may get any memory now; if not, how much is used.
+    pub(crate) fn has_room(&self, database: DatabaseId, limit: u64) -> Result<(), u64> {
+        self.accounts.lock().check(database, 1, limit)
     }
 
     fn all(&self) -> Vec<Arc<Partition>> {
@@ -266,18 +269,69 @@ fn find<'a>(
     partitions.get(&table)?.get(key)
 }
 
+/// Who holds how much.
+#[derive(Debug, Default)]
+struct Accounts {
+    /// Only databases that hold something.
+    by_database: HashMap<DatabaseId, Account>,
+    total: Account,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Account {
+    /// Of rows in the buffer.
+    bytes: u64,
+    /// Of batches on the way here.
+    reserved: u64,
+}
+
+impl Account {
+    const fn sum(self) -> u64 {
+        self.bytes + self.reserved
+    }
+}
+
+impl Accounts {
+    fn of(&self, database: DatabaseId) -> Account {
+        self.by_database.get(&database).copied().unwrap_or_default()
+    }
+
+    fn check(&self, database: DatabaseId, more: u64, limit: u64) -> Result<(), u64> {
+        let (total, own) = (self.total.sum(), self.of(database).sum());
+        if admits(limit, total, own, more) {
+            Ok(())
+        } else {
+            Err(total)
+        }
+    }
+
+    /// Changes one account and the total by as much. Returns the bytes of all rows.
+    fn change(&mut self, database: DatabaseId, change: impl FnOnce(&mut Account)) -> u64 {
+        let account = self.by_database.entry(database).or_default();
+        let before = *account;
+        change(account);
+        let after = *account;
+        if after == Account::default() {
+            self.by_database.remove(&database);
+        }
+        self.total.bytes = self.total.bytes - before.bytes + after.bytes;
+        self.total.reserved = self.total.reserved - before.reserved + after.reserved;
+        self.total.bytes
+    }
+}
+
 /// Memory set aside for a batch; given back on drop.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     buffer: Arc<Buffer>,
+    database: DatabaseId,
     bytes: u64,
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.buffer
-            .reserved
-            .fetch_sub(self.bytes, Ordering::Relaxed);
+        let mut accounts = self.buffer.accounts.lock();
+        accounts.change(self.database, |account| account.reserved -= self.bytes);
     }
 }
 

@@ -14,7 +14,9 @@ const RETRY_AFTER_DOWN: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// The buffer is full because persisting is slower than writing.
-    #[error("the write buffer holds {used_bytes} of {limit_bytes} bytes")]
+    #[error(
+        "ingester overloaded - persisting backlog: the write buffer holds {used_bytes} of {limit_bytes} bytes"
+    )]
     BufferFull {
         /// Buffered, or on the way into the buffer.
         used_bytes: u64,
@@ -22,12 +24,20 @@ pub enum AppendError {
         limit_bytes: u64,
     },
     /// The log is full because persisting is slower than writing.
-    #[error("the write-ahead log holds {used_bytes} of {limit_bytes} bytes")]
+    #[error(
+        "ingester disk full - persisting write-ahead log: it holds {used_bytes} of {limit_bytes} bytes"
+    )]
     LogFull {
         /// On disk.
         used_bytes: u64,
         /// The limit.
         limit_bytes: u64,
+    },
+    /// What is free on the disk is kept for persisting.
+    #[error("ingester disk full - persisting write-ahead log: {free_bytes} bytes are free")]
+    DiskFull {
+        /// On the disk that is nearest to its reserve.
+        free_bytes: u64,
     },
     /// The batch alone passes what a log record can hold.
     #[error("the batch takes {bytes} bytes, a log record has at most {limit_bytes}")]
@@ -38,13 +48,13 @@ pub enum AppendError {
         limit_bytes: u64,
     },
     /// The ingester takes no more batches.
-    #[error("the ingester is shutting down")]
+    #[error("ingester is shutting down")]
     ShuttingDown,
     /// The log's thread has ended: a bug, or the process is going down.
     #[error("the write-ahead log has stopped")]
     LogStopped,
     /// The log could not make the batch durable.
-    #[error("write-ahead log")]
+    #[error("{}", log_failed(.0))]
     Log(#[source] watershed_wal::Error),
     /// The task that encoded the batch ended early; the process is going down.
     #[error("encoding task ended early")]
@@ -55,7 +65,9 @@ impl AppendError {
     /// What a caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::BufferFull { .. } | Self::LogFull { .. } => ErrorKind::Exhausted,
+            Self::BufferFull { .. } | Self::LogFull { .. } | Self::DiskFull { .. } => {
+                ErrorKind::Exhausted
+            }
             Self::TooLarge { .. } => ErrorKind::Invalid,
             Self::ShuttingDown | Self::LogStopped | Self::Task(_) => ErrorKind::Unavailable,
             Self::Log(source) => match source.kind() {
@@ -72,6 +84,13 @@ impl AppendError {
             ErrorKind::Unavailable => Some(RETRY_AFTER_DOWN),
             _ => None,
         }
+    }
+}
+
+fn log_failed(cause: &watershed_wal::Error) -> &'static str {
+    match cause.kind() {
+        ErrorKind::Exhausted => "ingester disk full - persisting write-ahead log",
+        _ => "the write-ahead log could not be written",
     }
 }
 

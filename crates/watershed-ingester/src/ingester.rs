@@ -1,6 +1,7 @@
 //! The handle that the rest of the process holds.
 
 use crate::buffer::{Buffer, BufferedPiece, Reservation};
+use crate::disk::Disk;
 use crate::error::{AppendError, StartError};
 use crate::log::{Insertion, LogSlot, Pending};
 use crate::metrics::Metrics;
@@ -54,11 +55,13 @@ struct Inner {
     log: Arc<LogSlot>,
     metrics: Metrics,
     signals: Arc<Signals>,
+    disk: Arc<Disk>,
     persisted_below: watch::Receiver<Counter>,
     closing: AtomicBool,
     in_flight: TaskTracker,
     stop_persister: CancellationToken,
     persister: Mutex<Option<AbortOnDropHandle<()>>>,
+    _disk_watch: AbortOnDropHandle<()>,
 }
 
 impl Drop for Inner {
@@ -78,14 +81,15 @@ impl Ingester {
         settings: Settings,
         dependencies: Dependencies<'_>,
     ) -> Result<Self, StartError> {
-        let recovery = open_log(&settings).await?;
+        let disk = watched_disk(&settings).await?;
+        let recovery = open_log(&settings, disk.volume_bytes()).await?;
         let started = dependencies.catalog.start_writer().await?;
         let progress = Progress::new(dependencies.catalog.progress(started.writer).await?);
         let min_next = progress.next_counter();
 
         let buffer = Arc::new(Buffer::new(started.writer));
         let log = Arc::new(LogSlot::default());
-        let metrics = Metrics::register(dependencies.metrics, &buffer, &log);
+        let metrics = Metrics::register(dependencies.metrics, &buffer, &log, &disk);
         let signals = Arc::new(Signals::default());
         let clock = Arc::clone(&dependencies.clock);
         let (persister, persisted_below) = Persister::new(
@@ -94,10 +98,12 @@ impl Ingester {
             Arc::clone(&log),
             metrics.clone(),
             Arc::clone(&signals),
+            Arc::clone(&disk),
             &dependencies,
         );
         let stop_persister = CancellationToken::new();
         let task = tokio::spawn(persister.run(stop_persister.clone()));
+        let disk_watch = tokio::spawn(Arc::clone(&disk).watch());
         let inner = Arc::new(Inner {
             settings,
             started,
@@ -105,11 +111,13 @@ impl Ingester {
             log,
             metrics,
             signals,
+            disk,
             persisted_below,
             closing: AtomicBool::new(false),
             in_flight: TaskTracker::new(),
             stop_persister,
             persister: Mutex::new(Some(AbortOnDropHandle::new(task))),
+            _disk_watch: AbortOnDropHandle::new(disk_watch),
         });
         inner.start_log(recovery, progress, min_next, clock).await?;
         Ok(Self { inner })
@@ -146,6 +154,23 @@ impl Ingester {
         drop(log);
         // The sender goes without an answer only when the log's thread ends.
         answered.await.unwrap_or(Err(AppendError::LogStopped))
+    }
+
+    /// Whether a batch of this database would be taken in now: a cheap look at memory, log and disk, for
+    /// those who still have to read it. It promises nothing.
+    ///
+    /// # Errors
+    /// What [`append`](Self::append) would say.
+    pub fn accepts(&self, database: DatabaseId) -> Result<(), AppendError> {
+        let inner = &self.inner;
+        if inner.closing.load(Ordering::SeqCst) {
+            return Err(AppendError::ShuttingDown);
+        }
+        inner.check_disk()?;
+        inner.check_log(inner.log.disk_bytes())?;
+        let limit_bytes = inner.settings.buffer_bytes_hard;
+        let room = inner.buffer.has_room(database, limit_bytes);
+        room.map_err(|used_bytes| inner.buffer_full(used_bytes))
     }
 
     /// The unpersisted rows of a table in partitions and pieces whose times overlap `times`: a
@@ -239,6 +264,7 @@ impl Inner {
             clock,
             metrics: self.metrics.clone(),
             signals: Arc::clone(&self.signals),
+            disk: Arc::clone(&self.disk),
             buffer_bytes_soft: self.settings.buffer_bytes_soft,
             persist_partition_bytes: self.settings.persist_partition_bytes,
         };
@@ -257,19 +283,8 @@ impl Inner {
 
     /// Checks the limits and sets memory aside.
     fn admit(&self, log: &Wal<Pending>, batch: &WriteBatch) -> Result<Reservation, AppendError> {
-        let used_bytes = log.disk_bytes();
-        if used_bytes >= self.settings.wal_bytes_soft() {
-            self.signals.wake.notify_one();
-        }
-        let limit_bytes = self.settings.wal_bytes_max;
-        // With nothing buffered there is nothing to persist: only a new segment lets the old one go.
-        if used_bytes >= limit_bytes && self.buffer.bytes() > 0 {
-            self.metrics.append_refusals.inc();
-            return Err(AppendError::LogFull {
-                used_bytes,
-                limit_bytes,
-            });
-        }
+        self.check_disk()?;
+        self.check_log(log.disk_bytes())?;
         let bytes = batch
             .tables
             .iter()
@@ -277,22 +292,61 @@ impl Inner {
             .sum::<usize>() as u64;
         let limit_bytes = self.settings.buffer_bytes_hard;
         self.buffer
-            .reserve(bytes, limit_bytes)
-            .map_err(|used_bytes| {
-                self.metrics.append_refusals.inc();
-                self.signals.wake.notify_one();
-                AppendError::BufferFull {
-                    used_bytes,
-                    limit_bytes,
-                }
-            })
+            .reserve(batch.database, bytes, limit_bytes)
+            .map_err(|used_bytes| self.buffer_full(used_bytes))
+    }
+
+    fn check_disk(&self) -> Result<(), AppendError> {
+        if !self.disk.is_short() {
+            return Ok(());
+        }
+        self.metrics.append_refusals.inc();
+        Err(AppendError::DiskFull {
+            free_bytes: self.disk.free_bytes(),
+        })
+    }
+
+    fn check_log(&self, used_bytes: u64) -> Result<(), AppendError> {
+        if used_bytes >= self.settings.wal_bytes_soft() {
+            self.signals.wake.notify_one();
+        }
+        let limit_bytes = self.settings.wal_bytes_max;
+        // With nothing buffered there is nothing to persist: only a new segment lets the old one go.
+        if used_bytes < limit_bytes || self.buffer.bytes() == 0 {
+            return Ok(());
+        }
+        self.metrics.append_refusals.inc();
+        Err(AppendError::LogFull {
+            used_bytes,
+            limit_bytes,
+        })
+    }
+
+    fn buffer_full(&self, used_bytes: u64) -> AppendError {
+        self.metrics.append_refusals.inc();
+        self.signals.wake.notify_one();
+        AppendError::BufferFull {
+            used_bytes,
+            limit_bytes: self.settings.buffer_bytes_hard,
+        }
     }
 }
 
-async fn open_log(settings: &Settings) -> Result<Recovery, StartError> {
+/// The disks, looked at once.
+async fn watched_disk(settings: &Settings) -> Result<Arc<Disk>, StartError> {
+    let mut directories = settings.data_dirs.clone();
+    directories.push(settings.wal_dir.clone());
+    let disk = Arc::new(Disk::new(directories, settings.disk_reserve_bytes));
+    let looking = Arc::clone(&disk);
+    let looked = tokio::task::spawn_blocking(move || looking.look());
+    looked.await.map_err(StartError::Task)?;
+    Ok(disk)
+}
+
+async fn open_log(settings: &Settings, volume_bytes: u64) -> Result<Recovery, StartError> {
     let dir = settings.wal_dir.clone();
     let wal = watershed_wal::Settings {
-        segment_bytes_max: settings.wal_segment_bytes_max(),
+        segment_bytes_max: settings.wal_segment_bytes_max(volume_bytes),
         queue_bytes_max: settings.wal_queue_bytes_max,
         ..watershed_wal::Settings::default()
     };

@@ -10,11 +10,15 @@
 //!    freeze, sort, settle duplicates, upload, one catalog transaction, drop, trim the log.
 //! 5. After a crash, [`Ingester::start`] replays what the catalog does not list.
 //!
+//! When memory, log or disk run short, appends are refused, the databases that hold most first, and
+//! [`Ingester::accepts`] tells so before anybody has read a body.
+//!
 //! The rules that make this safe are numbered in `invariants.rs`.
 //!
 //! This crate never reads Parquet, and knows neither queries nor HTTP.
 
 mod buffer;
+mod disk;
 mod error;
 mod ingester;
 mod invariants;
@@ -24,10 +28,13 @@ mod metrics;
 mod persist;
 mod replay;
 mod settings;
+mod shares;
 #[cfg(test)]
 mod testing;
 
 pub use buffer::BufferedPiece;
 pub use error::{AppendError, MaterialiseError, StartError};
 pub use ingester::{Dependencies, Ingester};
+pub use metrics::encode_by_database;
 pub use settings::Settings;
+pub use shares::{Share, Shares};

@@ -1,6 +1,7 @@
 //! The log as the ingester uses it: what waits for a record to be durable, and what happens then.
 
 use crate::buffer::{Buffer, Reservation};
+use crate::disk::Disk;
 use crate::error::AppendError;
 use crate::metrics::Metrics;
 use crate::persist::Signals;
@@ -60,6 +61,7 @@ pub(crate) struct Insertion {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
     pub(crate) signals: Arc<Signals>,
+    pub(crate) disk: Arc<Disk>,
     pub(crate) buffer_bytes_soft: u64,
     pub(crate) persist_partition_bytes: u64,
 }
@@ -70,6 +72,7 @@ impl Insertion {
         match outcome {
             Outcome::Durable(group) => group.into_iter().for_each(|durable| self.insert(durable)),
             Outcome::Failed(failure) => {
+                self.disk.look_soon();
                 // Counted, not logged line by line: each append carries the error to its caller.
                 self.metrics
                     .append_failures

@@ -1,14 +1,17 @@
 //! What an ingester counts.
 
 use crate::buffer::Buffer;
+use crate::disk::Disk;
 use crate::log::LogSlot;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::sync::{Arc, Weak};
+use watershed_model::DatabaseId;
 
 const PREFIX: &str = "watershed_ingester";
 
@@ -21,7 +24,8 @@ pub(crate) struct Metrics {
     pub(crate) batches: Counter,
     /// Encoded bytes of batches handed to the log.
     pub(crate) batch_bytes: Counter,
-    /// Appends refused because the buffer or the log was full. Grows: persisting is too slow, or fails.
+    /// Appends refused, or not even asked for, because buffer, log or disk was full. Grows: persisting is
+    /// too slow, or fails, or the disk is too small.
     pub(crate) append_refusals: Counter,
     /// Appends that the log could not make durable. Grows: the disk is full or broken.
     pub(crate) append_failures: Counter,
@@ -43,6 +47,7 @@ impl Metrics {
         registry: &mut Registry,
         buffer: &Arc<Buffer>,
         log: &Arc<LogSlot>,
+        disk: &Arc<Disk>,
     ) -> Self {
         let metrics = Self {
             rows: Counter::default(),
@@ -72,7 +77,7 @@ impl Metrics {
             ),
             (
                 "append_refusals",
-                "Appends refused: buffer or log full",
+                "Appends refused, or that would have been: buffer, log or disk full",
                 &metrics.append_refusals,
             ),
             (
@@ -105,6 +110,7 @@ impl Metrics {
         let state = State {
             buffer: Arc::downgrade(buffer),
             log: Arc::clone(log),
+            disk: Arc::clone(disk),
         };
         registry.register_collector(Box::new(state));
         metrics
@@ -117,11 +123,13 @@ impl Metrics {
 struct State {
     buffer: Weak<Buffer>,
     log: Arc<LogSlot>,
+    disk: Arc<Disk>,
 }
 
 impl Collector for State {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let buffer_bytes = self.buffer.upgrade().map_or(0, |buffer| buffer.bytes());
+        let buffer = self.buffer.upgrade();
+        let buffer_bytes = buffer.as_ref().map_or(0, |buffer| buffer.bytes());
         let mut gauge = |name: &str, help: &str, value: u64| {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
@@ -131,6 +139,29 @@ impl Collector for State {
             "wal_bytes",
             "Bytes of the write-ahead log on disk",
             self.log.disk_bytes(),
+        )?;
+        if self.disk.free_bytes() < u64::MAX {
+            gauge(
+                "disk_free_bytes",
+                "Free on the disk that is nearest to its reserve",
+                self.disk.free_bytes(),
+            )?;
+            gauge(
+                "disk_reserve_bytes",
+                "Below so many free bytes writes are refused",
+                self.disk.kept_bytes(),
+            )?;
+        }
+        gauge(
+            "disk_short",
+            "1 while writes are refused because the disk is nearly full",
+            self.disk.is_short().into(),
+        )?;
+        encode_by_database(
+            &mut encoder,
+            "buffer_database_bytes",
+            "Memory of unpersisted rows, of the databases that hold most",
+            buffer.map_or_else(Vec::new, |buffer| buffer.bytes_by_database()),
         )?;
         let Some(log) = self.log.get() else {
             return Ok(());
@@ -144,4 +175,30 @@ impl Collector for State {
         let kind = seconds.metric_type();
         seconds.encode(encoder.encode_descriptor("wal_sync_seconds", help, None, kind)?)
     }
+}
+
+/// The databases that are shown by their ids; the rest are one value, `other`.
+const DATABASES_SHOWN: usize = 20;
+
+/// Encodes a gauge with a value for each of the databases that hold most, and one for all others.
+///
+/// # Errors
+/// Those of the encoder.
+pub fn encode_by_database(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    mut held: Vec<(DatabaseId, u64)>,
+) -> Result<(), std::fmt::Error> {
+    held.sort_unstable_by_key(|(id, bytes)| (std::cmp::Reverse(*bytes), *id));
+    let rest = held.split_off(held.len().min(DATABASES_SHOWN));
+    let rest: u64 = rest.iter().map(|(_, bytes)| bytes).sum();
+    let shown = held.iter().map(|(id, bytes)| (id.to_string(), *bytes));
+    let other = (rest > 0).then(|| ("other".to_owned(), rest));
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (database, bytes) in shown.chain(other) {
+        let gauge = ConstGauge::new(i64::try_from(bytes).unwrap_or(i64::MAX));
+        gauge.encode(family.encode_family(&[("database", database)])?)?;
+    }
+    Ok(())
 }

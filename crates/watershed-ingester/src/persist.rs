@@ -9,6 +9,7 @@ mod choice;
 mod job;
 
 use crate::buffer::{Buffer, PartitionId};
+use crate::disk::Disk;
 use crate::ingester::Dependencies;
 use crate::invariants;
 use crate::log::LogSlot;
@@ -66,6 +67,9 @@ pub(crate) struct Persister {
     log: Arc<LogSlot>,
     metrics: Metrics,
     signals: Arc<Signals>,
+    disk: Arc<Disk>,
+    /// Whether the disk was short at the last look.
+    was_short: bool,
     /// Batches below are persisted, and trimmed from the log where whole segments allow.
     persisted_below: watch::Sender<Counter>,
     clock: Arc<dyn Clock>,
@@ -87,6 +91,7 @@ impl Persister {
         log: Arc<LogSlot>,
         metrics: Metrics,
         signals: Arc<Signals>,
+        disk: Arc<Disk>,
         dependencies: &Dependencies<'_>,
     ) -> (Self, watch::Receiver<Counter>) {
         let (persisted_below, receiver) = watch::channel(Counter::new(0));
@@ -102,6 +107,8 @@ impl Persister {
             log,
             metrics,
             signals,
+            disk,
+            was_short: false,
             persisted_below,
             clock: Arc::clone(&dependencies.clock),
             job: Arc::new(job),
@@ -120,6 +127,7 @@ impl Persister {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let signals = Arc::clone(&self.signals);
         loop {
+            self.forgive_a_full_disk();
             self.start_jobs();
             self.publish_progress().await;
             let next_retry = self.waiting.values().map(|waiting| waiting.until).min();
@@ -132,6 +140,17 @@ impl Persister {
                     self.finish(ended);
                 }
             }
+        }
+    }
+
+    /// What failed while the disk was full is worth another attempt as soon as it has room again.
+    fn forgive_a_full_disk(&mut self) {
+        let is_short = self.disk.is_short();
+        if std::mem::replace(&mut self.was_short, is_short) && !is_short {
+            let now = Instant::now();
+            self.waiting
+                .values_mut()
+                .for_each(|waiting| waiting.until = now);
         }
     }
 
@@ -168,10 +187,12 @@ impl Persister {
                     .get(id)
                     .is_some_and(|waiting| waiting.until > now)
         };
+        let wal_bytes = self.log.disk_bytes();
         let pressure = Pressure {
             now: self.clock.now(),
+            log_must_shrink: wal_bytes >= self.settings.wal_bytes_soft()
+                || self.disk.is_tight(wal_bytes),
             persist_below: Counter::new(self.signals.persist_below.load(Ordering::Relaxed)),
-            wal_bytes: self.log.disk_bytes(),
             // What is being persisted will be gone soon.
             buffer_bytes: self
                 .buffer
@@ -219,6 +240,7 @@ impl Persister {
         error: &PersistError,
     ) {
         self.metrics.persist_failures.inc();
+        self.disk.look_soon();
         let last_delay = self.waiting.get(&partition).map(|waiting| waiting.delay);
         let delay = last_delay
             .map_or(self.settings.retry_delay_min, |last| last * 2)

@@ -15,13 +15,22 @@ pub struct Settings {
     pub wal_bytes_max: u64,
     /// The bytes that may wait for the log, also the largest batch it takes. Default 64 MiB.
     pub wal_queue_bytes_max: usize,
-    /// From so many buffered bytes on, partitions are persisted, the largest first. Default 256 MiB.
+    /// The directories whose file systems are watched, besides that of the log. Default none.
+    pub data_dirs: Vec<PathBuf>,
+    /// Appends are refused while less than this is free on one of the watched file systems: it is kept for
+    /// persisting, which lets the log be trimmed. Default 256 MiB, or a twentieth of a file system that
+    /// is smaller than 5 GiB.
+    pub disk_reserve_bytes: Option<u64>,
+    /// From so many buffered bytes on, partitions are persisted, the largest one of the database that holds
+    /// most first. Default 64 MiB: with the sorted copies of two partitions at a time the process stays
+    /// below 300 MB.
     pub buffer_bytes_soft: u64,
     /// Appends are refused when they would take the buffer, and what waits to get into it, above so
-    /// many bytes. Default 768 MiB: enough for persists to finish while writes go on.
+    /// many bytes. Default 192 MiB: room to go on for a second or two while two cores persist as fast as
+    /// they can. A database alone is refused at three quarters of it, see [`Shares`](crate::Shares).
     pub buffer_bytes_hard: u64,
-    /// A partition with so many buffered bytes is persisted. Default 64 MiB, about a million rows of
-    /// ten fields.
+    /// A partition with so many buffered bytes is persisted. Default 32 MiB, about half a million rows of
+    /// ten fields: a persist needs as much again for the sorted copy.
     pub persist_partition_bytes: u64,
     /// A partition whose oldest buffered row is so old is persisted. Default 10 min.
     pub persist_age: Duration,
@@ -44,9 +53,11 @@ impl Settings {
             wal_dir: wal_dir.into(),
             wal_bytes_max: 4_096 * MIB,
             wal_queue_bytes_max: 64 << 20,
-            buffer_bytes_soft: 256 * MIB,
-            buffer_bytes_hard: 768 * MIB,
-            persist_partition_bytes: 64 * MIB,
+            data_dirs: Vec::new(),
+            disk_reserve_bytes: None,
+            buffer_bytes_soft: 64 * MIB,
+            buffer_bytes_hard: 192 * MIB,
+            persist_partition_bytes: 32 * MIB,
             persist_age: Duration::from_secs(600),
             persist_idle: Duration::from_secs(60),
             persist_concurrency: 2,
@@ -61,9 +72,10 @@ impl Settings {
         self.wal_bytes_max / 2
     }
 
-    /// The size of a log segment: small enough that the log can be trimmed well below its limits, for
-    /// only whole segments go.
-    pub(crate) fn wal_segment_bytes_max(&self) -> u64 {
-        (self.wal_bytes_max / 16).clamp(64 * 1_024, 64 * MIB)
+    /// The size of a log segment on a disk of so many bytes: small enough that the log can be trimmed well
+    /// below its limits and gives a full disk its room back, for only whole segments go.
+    pub(crate) fn wal_segment_bytes_max(&self, volume_bytes: u64) -> u64 {
+        let by_limit = self.wal_bytes_max / 16;
+        by_limit.min(volume_bytes / 64).clamp(64 * 1_024, 64 * MIB)
     }
 }

@@ -159,11 +159,14 @@ fn memory_goes_back_to_zero() {
 #[test]
 fn reservations_count_until_they_are_dropped() {
     let buffer = Arc::new(buffer());
-    let first = buffer.reserve(60, 100).unwrap();
-    assert_eq!(buffer.reserve(41, 100).unwrap_err(), 60);
-    let second = buffer.reserve(40, 100).unwrap();
+    let (a, b) = (DatabaseId::new(1), DatabaseId::new(2));
+    let first = buffer.reserve(a, 60, 100).unwrap();
+    assert_eq!(buffer.reserve(b, 41, 100).unwrap_err(), 60);
+    let second = buffer.reserve(b, 40, 100).unwrap();
+    assert_eq!(buffer.has_room(a, 100), Err(100));
     drop(first);
-    assert!(buffer.reserve(60, 100).is_ok());
+    assert_eq!(buffer.has_room(a, 100), Ok(()));
+    assert!(buffer.reserve(a, 60, 100).is_ok());
     drop(second);
 }
 
@@ -189,4 +192,15 @@ fn only_the_oldest_piece_can_be_dropped() {
             max: Counter::new(2),
         },
     );
+}
+
+#[test]
+fn rows_of_one_database_leave_memory_to_the_others() {
+    let buffer = Arc::new(buffer());
+    let (one, other) = (DatabaseId::new(1), DatabaseId::new(2));
+    insert(&buffer, 1, 1, "p", &[row("a", 1, 1)]);
+    let limit = buffer.bytes() + buffer.bytes() / 4;
+    assert_eq!(buffer.has_room(one, limit), Err(buffer.bytes()));
+    assert_eq!(buffer.has_room(other, limit), Ok(()));
+    assert_eq!(buffer.bytes_by_database(), [(one, buffer.bytes())]);
 }

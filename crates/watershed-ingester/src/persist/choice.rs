@@ -2,8 +2,9 @@
 
 use crate::buffer::{PartitionId, PartitionStatus};
 use crate::settings::Settings;
+use std::collections::HashMap;
 use std::time::Duration;
-use watershed_model::{Counter, Timestamp};
+use watershed_model::{Counter, DatabaseId, Timestamp};
 
 /// The state of the whole ingester that bears on the choice.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +12,8 @@ pub(super) struct Pressure {
     pub(super) now: Timestamp,
     /// Someone waits for all batches below.
     pub(super) persist_below: Counter,
-    pub(super) wal_bytes: u64,
+    /// The log is long, or the disk nearly full.
+    pub(super) log_must_shrink: bool,
     /// Buffered bytes that are not being persisted.
     pub(super) buffer_bytes: u64,
 }
@@ -33,19 +35,31 @@ pub(super) fn choose<'a>(
     // The log is trimmed up to the oldest batch only: persisting another partition would not help, so
     // when the one that holds it up is busy, this waits.
     let holds_log = partitions.iter().min_by_key(|partition| partition.oldest);
-    if pressure.wal_bytes >= settings.wal_bytes_soft()
+    if pressure.log_must_shrink
         && let Some(oldest) = holds_log.filter(|partition| !is_busy(&partition.id))
     {
         return Some(oldest);
     }
-    if pressure.buffer_bytes >= settings.buffer_bytes_soft
-        && let Some(largest) = idle().max_by_key(|partition| partition.bytes)
-    {
-        return Some(largest);
+    if pressure.buffer_bytes >= settings.buffer_bytes_soft {
+        let held = bytes_by_database(partitions);
+        let largest =
+            idle().max_by_key(|partition| (held.get(&partition.id.database), partition.bytes));
+        if largest.is_some() {
+            return largest;
+        }
     }
     idle()
         .filter(|partition| is_due(partition, settings, pressure))
         .min_by_key(|p| p.oldest)
+}
+
+/// Who holds most of the memory pays first, with its largest partition.
+fn bytes_by_database(partitions: &[PartitionStatus]) -> HashMap<DatabaseId, u64> {
+    let mut held = HashMap::new();
+    for partition in partitions {
+        *held.entry(partition.id.database).or_default() += partition.bytes;
+    }
+    held
 }
 
 fn is_due(partition: &PartitionStatus, settings: &Settings, pressure: &Pressure) -> bool {

@@ -137,3 +137,49 @@ fn a_stopped_ingester_refuses_and_has_persisted_everything() {
     assert_eq!(node.buffered().len(), 0);
     assert_eq!(node.visible(), [row("a", 1, 1)]);
 }
+
+#[test]
+fn a_disk_below_its_reserve_refuses_appends_and_shows_rows() {
+    let mut world = World::new();
+    let node = world.start();
+    node.append("p", &[row("a", 1, 1)]).unwrap();
+    assert!(node.ingester.accepts(node.database).is_ok());
+    node.crash();
+    world.settings.disk_reserve_bytes = Some(u64::MAX);
+    let node = world.start();
+    for error in [
+        node.ingester.accepts(node.database).unwrap_err(),
+        node.append("p", &[row("a", 2, 2)]).unwrap_err(),
+    ] {
+        assert!(matches!(error, AppendError::DiskFull { .. }), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Exhausted);
+        assert!(error.retry_after().is_some());
+    }
+    assert_eq!(node.visible(), [row("a", 1, 1)]);
+    // What is kept back is for this.
+    node.persist_all();
+    assert_eq!(node.files().files.len(), 1);
+    assert!(node.metrics().contains("watershed_ingester_disk_short 1"));
+}
+
+#[test]
+fn a_database_that_fills_the_buffer_leaves_room_for_another() {
+    let mut world = World::new();
+    world.settings.buffer_bytes_hard = 1_000_000;
+    let node = world.start();
+    world.puts.set(Fault::Fail);
+    let mut model = Model::default();
+    fill(&node, &mut model);
+    let other = watershed_model::DatabaseId::new(node.database.get() + 1);
+    assert!(node.ingester.accepts(node.database).is_err());
+    assert!(node.ingester.accepts(other).is_ok());
+    let mut batch = node.batch("q", &[row("a", 1, 1)]);
+    batch.database = other;
+    node.block_on(node.ingester.append(batch)).unwrap();
+    let metrics = node.metrics();
+    for database in [node.database, other] {
+        let name = "watershed_ingester_buffer_database_bytes";
+        let line = format!("{name}{{database=\"{database}\"}}");
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+}

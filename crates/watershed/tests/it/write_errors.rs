@@ -1054,13 +1054,13 @@ fn a_full_buffer_asks_to_come_back() {
         > POST /api/v2/write?bucket=db
         >
         > m f=1 1
-        < 503 {"code":"unavailable","message":"the write buffer holds 0 of 1 bytes"}
+        < 503 {"code":"unavailable","message":"ingester overloaded - persisting backlog: the write buffer holds 0 of 1 bytes"}
         < Retry-After: 5
 
         > POST /write?db=db
         >
         > m f=1 1
-        < 503 {"error":"the write buffer holds 0 of 1 bytes","code":"unavailable","message":"the write buffer holds 0 of 1 bytes"}
+        < 503 {"error":"ingester overloaded - persisting backlog: the write buffer holds 0 of 1 bytes","code":"unavailable","message":"ingester overloaded - persisting backlog: the write buffer holds 0 of 1 bytes"}
         < Retry-After: 5
         "#,
     );

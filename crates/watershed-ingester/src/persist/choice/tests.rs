@@ -17,7 +17,7 @@ fn partition(name: &str, bytes: u64, oldest: u64, first: i64, last: i64) -> Part
     }
 }
 
-/// Memory limit 1,000, log limit 2,000 (soft 1,000), partition limit 500, age 600 s, idle 60 s.
+/// Memory limit 1,000, partition limit 500, age 600 s, idle 60 s.
 #[track_caller]
 fn check(
     partitions: &[PartitionStatus],
@@ -26,7 +26,6 @@ fn check(
     expected: Option<&str>,
 ) {
     let settings = Settings {
-        wal_bytes_max: 2_000,
         buffer_bytes_soft: 1_000,
         persist_partition_bytes: 500,
         ..Settings::new("unused")
@@ -40,7 +39,7 @@ fn calm(now: i64) -> Pressure {
     Pressure {
         now: Timestamp::from_nanos(now * SECOND),
         persist_below: Counter::new(0),
-        wal_bytes: 0,
+        log_must_shrink: false,
         buffer_bytes: 0,
     }
 }
@@ -94,9 +93,26 @@ fn short_memory_takes_the_largest() {
 }
 
 #[test]
+fn short_memory_takes_from_the_database_that_holds_most() {
+    let short = Pressure {
+        buffer_bytes: 1_000,
+        ..calm(0)
+    };
+    let mut three = [
+        partition("a", 30, 1, 0, 0),
+        partition("b", 20, 2, 0, 0),
+        partition("c", 21, 3, 0, 0),
+    ];
+    three[0].id.database = DatabaseId::new(2);
+    check(&three, short, &[], Some("c"));
+    check(&three, short, &["c"], Some("b"));
+    check(&three, short, &["b", "c"], Some("a"));
+}
+
+#[test]
 fn a_long_log_takes_the_oldest_or_waits_for_it() {
     let long = Pressure {
-        wal_bytes: 1_000,
+        log_must_shrink: true,
         ..calm(0)
     };
     let two = [partition("a", 10, 1, 0, 0), partition("b", 20, 2, 0, 0)];
