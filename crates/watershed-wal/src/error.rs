@@ -21,8 +21,8 @@ pub enum Error {
     /// Bytes that were acknowledged are damaged or gone. Nothing on disk was changed.
     #[error(
         "log segment {} is damaged at byte {offset}: {reason}; nothing was changed. Bring the file \
-         back from a copy, or accept the loss: move this segment and all with higher numbers out of \
-         the directory",
+         back from a copy, or accept the loss: save what can be read with `watershed wal export`, then \
+         move this segment and all with higher numbers out of the directory",
         segment.display()
     )]
     Corrupt {

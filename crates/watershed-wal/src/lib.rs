@@ -46,6 +46,6 @@ pub use error::{Error, SubmitError, SubmitReason};
 pub use inspect::{
     Found, Gap, HeaderFacts, Inspection, SegmentReport, SegmentState, inspect, salvage,
 };
-pub use recovery::{Record, Recovery, SegmentRecords, open};
+pub use recovery::{Record, Recovery, open};
 pub use stats::Stats;
 pub use wal::{Durable, Failure, Outcome, Settings, Wal};

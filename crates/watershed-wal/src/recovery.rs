@@ -13,7 +13,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use watershed_model::{Counter, Epoch};
@@ -59,6 +59,12 @@ struct Segment {
     torn_bytes: u64,
     /// Of all records, without framing.
     record_bytes: u64,
+}
+
+impl Segment {
+    fn has_records(&self) -> bool {
+        self.end > self.header.first
+    }
 }
 
 /// Opens the log in `dir`, which is made when it is not there.
@@ -353,8 +359,8 @@ impl Recovery {
         segments.map(|segment| segment.record_bytes).sum()
     }
 
-    /// Shows all records, oldest first. Reads ahead: holds up to three segments in memory. Blocks. May be
-    /// called again.
+    /// Shows all records, oldest first. A thread reads and checks the next segment while `visit` is at one;
+    /// up to three are in memory. Blocks. May be called again.
     ///
     /// # Errors
     /// Any that `visit` returns, at once; [`Error::Io`] and, when a file changed since [`open`],
@@ -363,26 +369,14 @@ impl Recovery {
         &self,
         mut visit: impl FnMut(Record<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.replay_segments(|segment| segment.records().try_for_each(&mut visit))
-    }
-
-    /// Like [`replay`](Self::replay), a segment at a time, for those who share the work among threads.
-    /// A thread reads and checks the next segment while `visit` is at one. Segments without a record
-    /// are left out.
-    ///
-    /// # Errors
-    /// As `replay`.
-    pub fn replay_segments<E: From<Error>>(
-        &self,
-        mut visit: impl FnMut(SegmentRecords) -> Result<(), E>,
-    ) -> Result<(), E> {
         thread::scope(|scope| {
             // Without a place in between: the next segment waits in the hands of the reader.
             let (sender, segments) = sync_channel(0);
+            let (give_back, buffers) = channel();
             scope.spawn(move || {
-                let segments = self.segments.iter();
-                for segment in segments.filter(|segment| segment.end > segment.header.first) {
-                    let loaded = load(segment);
+                for segment in self.segments.iter().filter(|segment| segment.has_records()) {
+                    // Fresh memory costs the system more than reading into it does.
+                    let loaded = load(segment, buffers.try_recv().unwrap_or_default());
                     let failed = loaded.is_err();
                     // Nobody takes it when `visit` has failed.
                     if sender.send(loaded).is_err() || failed {
@@ -391,7 +385,10 @@ impl Recovery {
                 }
             });
             for segment in segments {
-                visit(segment?)?;
+                let segment = segment?;
+                segment.records().try_for_each(&mut visit)?;
+                // The reader may be done.
+                let _ = give_back.send(segment.bytes);
             }
             Ok(())
         })
@@ -460,7 +457,7 @@ impl Recovery {
 
 /// The records of a segment, in memory.
 #[derive(Debug)]
-pub struct SegmentRecords {
+struct SegmentRecords {
     epoch: Epoch,
     first: Counter,
     bytes: Vec<u8>,
@@ -469,37 +466,19 @@ pub struct SegmentRecords {
 }
 
 impl SegmentRecords {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.ranges.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
-    /// The record at a place, from 0 on.
-    ///
-    /// # Panics
-    /// When there are not so many.
-    pub fn record(&self, index: usize) -> Record<'_> {
-        Record {
-            counter: Counter::new(self.first.get() + index as u64),
-            epoch: self.epoch,
-            bytes: &self.bytes[self.ranges[index].clone()],
-        }
-    }
-
     /// All of them in order.
-    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        (0..self.len()).map(|index| self.record(index))
+    fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        let records = self.ranges.iter().zip(self.first.get()..);
+        records.map(|(range, number)| Record {
+            counter: Counter::new(number),
+            epoch: self.epoch,
+            bytes: &self.bytes[range.clone()],
+        })
     }
 }
 
-/// Reads the records of a segment that was verified.
-fn load(segment: &Segment) -> Result<SegmentRecords, Error> {
-    let mut bytes = Vec::with_capacity(segment.file_bytes as usize);
+/// Reads the records of a segment that was verified. `bytes` is memory to read into.
+fn load(segment: &Segment, mut bytes: Vec<u8>) -> Result<SegmentRecords, Error> {
     read(&segment.path, &mut bytes)?;
     let mut ranges = Vec::new();
     let mut groups = Groups::new(&bytes, &segment.header);

@@ -320,8 +320,8 @@ fn damage_says_where_and_what_to_do() {
     let error = open(dir.path(), Settings::default()).unwrap_err();
     let expected = format!(
         "log segment {} is damaged at byte 0: the file is shorter than a segment header; nothing was \
-         changed. Bring the file back from a copy, or accept the loss: move this segment and all \
-         with higher numbers out of the directory",
+         changed. Bring the file back from a copy, or accept the loss: save what can be read with \
+         `watershed wal export`, then move this segment and all with higher numbers out of the directory",
         path.display()
     );
     assert_eq!(error.to_string(), expected);

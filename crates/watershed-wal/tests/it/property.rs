@@ -115,8 +115,11 @@ impl Damage {
     }
 }
 
-/// Three segments, and where each record's group is: segment, bytes, record.
-fn damaged_log(sizes: &[usize]) -> (TempDir, Vec<(usize, Range<usize>, Vec<u8>)>) {
+/// Where the group of a record is: index of the segment, bytes, and the record.
+type Place = (usize, Range<usize>, Vec<u8>);
+
+/// A log of three segments with records of those sizes in each, and where each is.
+fn whole_log(sizes: &[usize]) -> (TempDir, Vec<Place>) {
     let dir = TempDir::new().unwrap();
     let mut groups = Vec::new();
     for segment in 0..3 {
@@ -141,7 +144,7 @@ proptest! {
         sizes in prop::collection::vec(0..120_usize, 1..8),
         damages in prop::collection::vec(damage(), 0..4),
     ) {
-        let (dir, groups) = damaged_log(&sizes);
+        let (dir, groups) = whole_log(&sizes);
         let paths = segments(dir.path());
         let whole: Vec<_> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
         let mut files = whole.clone();
