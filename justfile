@@ -24,6 +24,14 @@ test-crates:
 test-suites:
     cargo xtask test --only conformance --only clients --only golden --only influxql --only v1 --only sql
 
+# Look for inputs that break a parser, a minute each.
+fuzz:
+    cargo xtask fuzz
+
+# What a row costs on its way in, in instructions (needs Valgrind).
+instructions:
+    cargo xtask test --only instructions
+
 # Which crate may use which.
 layers:
     cargo xtask layers
@@ -31,6 +39,14 @@ layers:
 # Benchmarks of the hot paths inside the crates.
 bench:
     cargo bench -p watershed-line-protocol -p watershed-router
+
+# Ingest next to other stores, with the tool beside the clone.
+bench-ingest:
+    cargo xtask bench ingest
+
+# Half an hour of twice what the server can take, then a look for every acknowledged row.
+soak:
+    cargo xtask bench soak
 
 # API documentation of our crates.
 docs:

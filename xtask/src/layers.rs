@@ -52,7 +52,12 @@ const INGESTER: &str = "watershed-ingester";
 const QUERY: &str = "watershed-query";
 const SERVER: &str = "watershed-server";
 const BINARY: &str = "watershed";
+const BENCH: &str = "watershed-bench";
+const FUZZ: &str = "fuzz";
 const XTASK: &str = "xtask";
+
+/// Not part of any layer: each lives in the folder of its name in the root.
+const BESIDE: &[&str] = &[FUZZ, XTASK];
 
 /// Every crate of the workspace, bottom up.
 const CRATES: &[Crate] = &[
@@ -97,6 +102,21 @@ const CRATES: &[Crate] = &[
             SERVER,
         ],
     ),
+    // Development only: nothing shipped may use these, so they are above everything.
+    row(
+        BENCH,
+        6,
+        &[
+            LINE_PROTOCOL,
+            MODEL,
+            WAL,
+            CATALOG,
+            STORAGE,
+            ROUTER,
+            INGESTER,
+        ],
+    ),
+    row(FUZZ, 6, &[LINE_PROTOCOL, INFLUXQL, MODEL, WAL]),
     row(XTASK, 6, &[]),
 ];
 
@@ -155,7 +175,7 @@ const OUTSIDE: &[Outside] = &[
     },
     Outside {
         name: "anyhow",
-        users: &[BINARY, XTASK],
+        users: &[BINARY, BENCH, XTASK],
         tests_too: false,
         why: "libraries have typed errors that say what to do",
     },
@@ -241,7 +261,7 @@ fn findings(metadata: &Metadata) -> Vec<String> {
 /// What is wrong with where a package is and how it is numbered.
 fn misplaced(package: &Package, root: &Path) -> Option<String> {
     let name = &package.name;
-    let folder = if name == XTASK {
+    let folder = if BESIDE.contains(&name.as_str()) {
         root.join(name)
     } else {
         root.join("crates").join(name)

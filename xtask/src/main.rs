@@ -1,7 +1,10 @@
-//! Chores of the repository: `cargo xtask layers` and `cargo xtask test`.
+//! Chores of the repository: `cargo xtask layers`, `test`, `fuzz` and `bench`.
 
+mod bench;
+mod fuzz;
 mod layers;
 mod process;
+mod server;
 mod test;
 mod workspace;
 
@@ -14,7 +17,13 @@ usage: cargo xtask COMMAND
 
   layers                 check which crate uses which against the table in xtask/src/layers.rs
   test [--only STAGE]…   run everything that has to hold; `--list` names the stages
-       [--binary FILE]   play the suites against this server, instead of building one";
+       [--binary FILE]   play the suites against this server, instead of building one
+  fuzz [--target NAME]…  look for inputs that break a parser; `--seconds` for each, 60 without
+       [--seconds N]
+  bench ingest           write the data sets of ../shared/bench to this build and to other stores
+       [--data SET]… [--peer PEER]… [--runs N] [--gzip N] [--server-binary FILE]
+  bench soak             offer more than can be taken, then look for every acknowledged row
+       [--minutes N] [--factor N] [--server-binary FILE] [OPTION OF soak VALUE]…";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +45,8 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
     match (command.as_str(), rest) {
         ("layers", []) => layers::run(),
         ("test", rest) => test::run(rest),
+        ("fuzz", rest) => fuzz::run(rest),
+        ("bench", rest) => bench::run(rest),
         ("help" | "--help" | "-h", []) => {
             say(USAGE);
             Ok(true)

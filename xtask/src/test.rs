@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all that has to hold, one stage after the other.
 //!
-//! 1. Stages of the repository itself: formatting, crate edges, licences, clippy, the crates' tests.
+//! 1. Stages of the repository itself: formatting, crate edges, licences, clippy, the crates' tests, fuzzing,
+//!    and what a row costs in instructions ([`instructions`]).
 //! 2. Suites of other projects and real clients, when they lie in `../shared`, each against a server of
 //!    this build that is started for it ([`server`]).
 //! 3. A table of all stages, then the sum as the last line: `N passed, N failed, N skipped`.
@@ -11,8 +12,8 @@
 
 mod counts;
 mod floors;
+mod instructions;
 mod repository;
-mod server;
 mod suites;
 
 use crate::process::Finished;
@@ -68,6 +69,16 @@ const STAGES: &[Stage] = &[
         name: "doctests",
         what: "examples in docs",
         work: Work::Repository(repository::doctests),
+    },
+    Stage {
+        name: "fuzz",
+        what: "any bytes, a minute a target",
+        work: Work::Repository(repository::fuzz),
+    },
+    Stage {
+        name: "instructions",
+        what: "what a row costs on its way in",
+        work: Work::Repository(instructions::instructions),
     },
     Stage {
         name: "conformance",

@@ -1,7 +1,15 @@
 //! Where things are: the clone, what lies beside it, and the caches outside it.
 
+use crate::process::{self, Output};
+use crate::say;
+use anyhow::bail;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+
+/// A first build of all dependencies takes about 25 minutes on two cores; twice that is a hang.
+pub(crate) const BUILD_LIMIT: Duration = Duration::from_secs(50 * 60);
 
 /// The root of the clone that `cargo xtask` was started in.
 ///
@@ -57,4 +65,43 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
         .env_remove("CARGO_MANIFEST_DIR")
         .env_remove("CARGO_MANIFEST_PATH");
     command
+}
+
+/// Runs `cargo build` and answers where the program of that name is.
+///
+/// # Errors
+/// When it does not compile; the compiler's words have been printed.
+pub(crate) fn build(arguments: &[&str], program: &str) -> anyhow::Result<PathBuf> {
+    let mut command = cargo(&["build", "--quiet"]);
+    command.args(arguments);
+    let programs = build_with(command)?;
+    let found = programs.into_iter().find(|(name, _)| name == program);
+    match found {
+        Some((_, path)) => Ok(path),
+        None => bail!("{program} is not among what was built"),
+    }
+}
+
+/// Runs a command of cargo that builds, and answers name and place of each program that it made.
+///
+/// # Errors
+/// When it does not compile; the compiler's words have been printed.
+pub(crate) fn build_with(mut command: Command) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    command.args(["--message-format", "json-render-diagnostics"]);
+    let finished = process::run(&mut command, Output::Kept, BUILD_LIMIT)?;
+    if !finished.end.success() {
+        for line in finished.lines.iter().filter(|line| !line.starts_with('{')) {
+            say(line);
+        }
+        bail!("the build failed: {}", finished.end);
+    }
+    let messages = finished
+        .lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let program = |message: Value| {
+        let path = message["executable"].as_str().map(PathBuf::from)?;
+        Some((message["target"]["name"].as_str()?.to_owned(), path))
+    };
+    Ok(messages.filter_map(program).collect())
 }

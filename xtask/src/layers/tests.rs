@@ -2,7 +2,11 @@ use super::*;
 
 /// A package in its right place, with dependencies as `name` or `dev:name`.
 fn package(name: &str, dependencies: &[&str]) -> Package {
-    let parent = if name == "xtask" { "" } else { "crates/" };
+    let parent = if BESIDE.contains(&name) {
+        ""
+    } else {
+        "crates/"
+    };
     let dependency = |text: &&str| match text.split_once(':') {
         Some((kind, name)) => Dependency {
             name: name.to_owned(),
@@ -189,4 +193,15 @@ fn the_workspace_keeps_to_the_table() {
     let metadata = metadata().unwrap();
     assert!(metadata.packages.len() > 5);
     assert_eq!(findings(&metadata), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_shipped_uses_what_measures_it() {
+    check(
+        package("watershed", &["watershed-bench"]),
+        &["watershed must not know watershed-bench, but it uses it: \
+           define a trait where it is needed, or move the code"],
+    );
+    check(package("watershed-bench", &["watershed-router"]), &[]);
+    check(package("fuzz", &["watershed-wal", "libfuzzer-sys"]), &[]);
 }

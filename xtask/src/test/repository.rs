@@ -1,14 +1,13 @@
 //! The stages that look at the repository itself.
 
-use super::{Outcome, counts};
+use super::Outcome;
+use super::counts::{self, Counts};
 use crate::process::{self, Output};
-use crate::{layers, workspace};
+use crate::workspace::{self, BUILD_LIMIT};
+use crate::{fuzz, layers};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// A first build of all dependencies takes about 15 minutes on two cores; twice that is a hang.
-const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
 
 /// Crates with examples in their docs. They link little: an example that links DataFusion would cost more
 /// than it explains.
@@ -82,6 +81,29 @@ pub(super) fn doctests() -> anyhow::Result<Outcome> {
     );
     let finished = process::run(&mut command, Output::Shown, BUILD_LIMIT)?;
     Ok(Outcome::of_counts(&finished, counts::of_libtest))
+}
+
+/// One check a target.
+pub(super) fn fuzz() -> anyhow::Result<Outcome> {
+    if let Some(lack) = fuzz::lack() {
+        return Ok(Outcome::skipped(lack));
+    }
+    let findings = fuzz::fuzz_all()?;
+    let found: Vec<&str> = findings
+        .iter()
+        .filter(|finding| finding.wrong.is_some())
+        .map(|finding| finding.target)
+        .collect();
+    let failed = found.len() as u64;
+    let remark = if found.is_empty() {
+        String::new()
+    } else {
+        format!("found something: {}", found.join(", "))
+    };
+    Ok(Outcome {
+        counts: Counts::new(findings.len() as u64 - failed, failed, 0),
+        remark,
+    })
 }
 
 /// Runs a command of cargo that is one check.

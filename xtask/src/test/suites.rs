@@ -1,10 +1,10 @@
 //! The stages that play suites of `../shared` against a server of this build.
 
-use super::server::Server;
 use super::{Outcome, counts};
 use crate::process::{self, Output};
+use crate::server::{self, Server};
 use crate::{say, workspace};
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,6 @@ use tempfile::TempDir;
 
 /// Every suite takes a few minutes at most; one with clients to install takes longer the first time.
 const SUITE_LIMIT: Duration = Duration::from_secs(20 * 60);
-
-const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
 
 /// The database that clients write to.
 const CLIENT_DATABASE: &str = "kit";
@@ -53,31 +51,15 @@ pub(super) struct Suites {
 fn build() -> anyhow::Result<PathBuf> {
     // The integration tests are named only to get the features that the tests' build has: with others,
     // all dependencies would be compiled a second time.
-    let mut command = workspace::cargo(&["build", "--locked", "--quiet", "--workspace"]);
-    command.args([
+    let arguments = [
+        "--locked",
+        "--workspace",
         "--bin",
         "watershed",
         "--test",
         "it",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
-    let finished = process::run(&mut command, Output::Kept, BUILD_LIMIT)?;
-    let mut messages = finished
-        .lines
-        .iter()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let server = |m: Value| {
-        let path = m["executable"].as_str().map(PathBuf::from)?;
-        (m["target"]["name"] == "watershed").then_some(path)
-    };
-    let Some(built) = messages.find_map(server).filter(|_| finished.end.success()) else {
-        for line in finished.lines.iter().filter(|line| !line.starts_with('{')) {
-            say(line);
-        }
-        bail!("the server was not built: {}", finished.end);
-    };
-    Ok(built)
+    ];
+    workspace::build(&arguments, "watershed")
 }
 
 /// What is missing on this machine to run any suite, in one sentence.
@@ -145,12 +127,7 @@ impl Suites {
     fn corpora(&self, files: &[&str], more: fn(&Server) -> Vec<String>) -> anyhow::Result<Outcome> {
         self.with_server(|server| {
             let mut command = self.python(Path::new("conformance/run.py"));
-            command.args([
-                "--url",
-                server.url(),
-                "--token",
-                super::server::OPERATOR_TOKEN,
-            ]);
+            command.args(["--url", server.url(), "--token", server::OPERATOR_TOKEN]);
             command.args(["--create-db", &server.client("database create {db}")]);
             command.args(["--drop-db", &server.client("database delete --force {db}")]);
             command.args(more(server)).arg("--corpus");
@@ -250,7 +227,7 @@ pub(super) fn golden(suites: &Suites) -> anyhow::Result<Outcome> {
         command.arg(server.url()).arg(&file).args([
             "--no-create",
             "--token",
-            super::server::OPERATOR_TOKEN,
+            server::OPERATOR_TOKEN,
         ]);
         let finished = process::run(&mut command, Output::Shown, SUITE_LIMIT)?;
         Ok(Outcome::of_counts(&finished, counts::of_fraction))

@@ -1,4 +1,4 @@
-//! A server of this build for one suite: a free loopback port, a data directory of its own, a known token.
+//! A server for one suite or one measurement: a free loopback port, a data directory of its own, a known token.
 
 use crate::process::{self, Output};
 use anyhow::{Context as _, bail};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// Only a server on the loopback address with a directory that is thrown away ever has it.
-pub(super) const OPERATOR_TOKEN: &str = "operator-token-of-cargo-xtask-test";
+pub(crate) const OPERATOR_TOKEN: &str = "operator-token-of-cargo-xtask-test";
 
 /// How long a server may take to be ready: it begins with an empty directory.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -28,23 +28,32 @@ const LINES_SHOWN_MAX: usize = 20;
 
 /// A running server.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     binary: PathBuf,
     child: Child,
     url: String,
     /// The lines of its log that a person would have to look at, once it has ended.
     log: Option<JoinHandle<Vec<String>>>,
-    // Removed when the server is dropped.
-    _data: TempDir,
+    /// Removed when the server is dropped.
+    data: TempDir,
 }
 
 impl Server {
-    /// Starts the server and waits until it is ready.
+    /// Starts the server and waits until it is ready. Its data is where temporary files are.
     ///
     /// # Errors
     /// When it is not ready in time; with the end of its log.
-    pub(super) fn start(binary: &Path) -> anyhow::Result<Self> {
-        let data = tempfile::tempdir().context("make a data directory")?;
+    pub(crate) fn start(binary: &Path) -> anyhow::Result<Self> {
+        Self::start_in(binary, &std::env::temp_dir())
+    }
+
+    /// Like [`start`](Self::start), with the data in a new directory below `parent`.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub(crate) fn start_in(binary: &Path, parent: &Path) -> anyhow::Result<Self> {
+        let data = TempDir::with_prefix_in("watershed-", parent);
+        let data = data.context("make a data directory")?;
         let mut command = clean(binary);
         command.args([
             "serve",
@@ -74,7 +83,7 @@ impl Server {
             child,
             url: String::new(),
             log,
-            _data: data,
+            data,
         };
         match ready.recv_timeout(START_PATIENCE) {
             Ok(address) => {
@@ -88,13 +97,21 @@ impl Server {
         }
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// The server's own client, with address and operator token as arguments, for a shell. `{db}` and the
     /// like can be put after it.
-    pub(super) fn client(&self, command: &str) -> String {
+    pub(crate) fn client(&self, command: &str) -> String {
         let binary = self.binary.display().to_string();
         format!(
             "{} {command} --host {} --token {OPERATOR_TOKEN}",
@@ -107,7 +124,7 @@ impl Server {
     ///
     /// # Errors
     /// When it fails; with what it said.
-    pub(super) fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+    pub(crate) fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = clean(&self.binary);
         command
             .args(arguments)
@@ -125,7 +142,7 @@ impl Server {
     }
 
     /// Asks the server to end, and tells what is wrong: errors in its log, a bad end, or none in time.
-    pub(super) fn stop(mut self) -> Vec<String> {
+    pub(crate) fn stop(mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         process::ask_to_end(&self.child);
         match process::wait(&mut self.child, STOP_PATIENCE) {
@@ -216,7 +233,7 @@ fn watch(pipe: impl Read, ready: &SyncSender<String>) -> Vec<String> {
 }
 
 /// A word for a shell.
-pub(super) fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
