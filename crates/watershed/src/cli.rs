@@ -9,6 +9,7 @@ mod query;
 mod serve;
 mod table;
 mod token;
+mod wal;
 mod write;
 
 use anyhow::Context as _;
@@ -48,6 +49,11 @@ enum Command {
     Write(write::WriteArgs),
     /// Run a query and print its rows.
     Query(query::QueryArgs),
+    /// Look at the log of a data directory, without a server.
+    Wal {
+        #[command(subcommand)]
+        command: wal::WalCommand,
+    },
     /// Print the version.
     Version,
 }
@@ -102,12 +108,13 @@ impl Cli {
             Command::Token { command } => block_on(token::run(command)),
             Command::Write(args) => block_on(write::run(args)),
             Command::Query(args) => block_on(query::run(args)),
+            Command::Wal { command } => wal::run(command),
         }
     }
 }
 
-/// Runs a client command: one thread is plenty.
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// Runs what a client command waits for: one thread is plenty.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

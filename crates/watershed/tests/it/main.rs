@@ -10,4 +10,5 @@ mod msgpack;
 mod query;
 mod scenario;
 mod server;
+mod wal;
 mod write_errors;
