@@ -31,7 +31,7 @@ const BLOCK_BYTES: u64 = 4_096;
 /// What is written under the lock at a time: some ten microseconds.
 static PIECE: [u8; 64 << 10] = [0; 64 << 10];
 /// What is written between two syncs of the filler; a sync of the writer may have to take it along.
-const STEP_BYTES: u64 = 512 << 10;
+const STEP_BYTES: u64 = 128 << 10;
 
 /// How much room there should be in segments of that size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
