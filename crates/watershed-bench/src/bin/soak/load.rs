@@ -66,7 +66,7 @@ pub(crate) fn open(load: &Load<'_>, rows_per_second: f64) -> anyhow::Result<u64>
     let time = Duration::from_secs_f64(load.arguments.minutes * 60.0);
     let phase = Phase::new(load, time, Some(Duration::from_secs_f64(interval)));
     phase.run(load.arguments.connections)?;
-    Ok((time.as_secs_f64() / interval) as u64)
+    Ok((time.as_secs_f64() / interval).ceil() as u64)
 }
 
 impl<'a> Phase<'a> {
