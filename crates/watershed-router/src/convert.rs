@@ -24,7 +24,7 @@ use series_cache::Place;
 use table::{Step, TableBuilder};
 use watershed_catalog::TableRequest;
 use watershed_line_protocol::{Parser, RawSeries, Reason};
-use watershed_model::{DatabaseSchema, Precision, TableBatch, TableName, Timestamp};
+use watershed_model::{DatabaseSchema, Precision, TableBatch, Timestamp};
 
 /// What decides about lines, apart from the schema.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,9 @@
 
 mod admin;
 mod body;
+mod body_buffers;
 mod compat;
+mod gunzip;
 mod influxql_output;
 mod params;
 mod probe;
@@ -19,6 +21,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
+pub(crate) use body_buffers::BodyBuffers;
 use compat::{ApiError, Code, Dialect};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
@@ -64,6 +67,7 @@ pub(crate) struct HttpState {
     pub(crate) writes: Arc<Semaphore>,
     /// In units of [`BODY_UNIT_BYTES`].
     pub(crate) bodies: Arc<Semaphore>,
+    pub(crate) body_buffers: BodyBuffers,
 }
 
 /// The unit in which memory for bodies is handed out.

@@ -2,7 +2,7 @@
 
 use crate::auth::Authenticator;
 use crate::flight;
-use crate::http::{self, HttpSettings, HttpState};
+use crate::http::{self, BodyBuffers, HttpSettings, HttpState};
 use crate::metrics::Metrics;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -23,6 +23,9 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// How long a peer may take to send a request's head, or to answer a ping over HTTP/2.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// Memory of bodies that was not used for so long is given up.
+const BODIES_IDLE: Duration = Duration::from_secs(10);
 
 /// Connections open at one time; more wait in the operating system's queue.
 const CONNECTIONS_MAX: usize = 8192;
@@ -51,6 +54,7 @@ pub struct Parts {
 pub struct Server {
     routes: axum::Router,
     stopping: Arc<AtomicBool>,
+    body_buffers: BodyBuffers,
 }
 
 impl Server {
@@ -63,6 +67,7 @@ impl Server {
             .unwrap_or(usize::MAX)
             .min(Semaphore::MAX_PERMITS);
         let bodies = Arc::new(Semaphore::new(units));
+        let body_buffers = BodyBuffers::default();
         let state = HttpState {
             settings: Arc::new(parts.settings),
             authenticator: parts.authenticator,
@@ -75,9 +80,14 @@ impl Server {
             stopping: Arc::clone(&stopping),
             writes,
             bodies,
+            body_buffers: body_buffers.clone(),
         };
         let routes = flight::routes(state.clone()).merge(http::routes(state));
-        Self { routes, stopping }
+        Self {
+            routes,
+            stopping,
+            body_buffers,
+        }
     }
 
     /// Serves connections until `stop` resolves; then refuses new work, lets what is in progress finish
@@ -92,6 +102,7 @@ impl Server {
     ) -> io::Result<()> {
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut idle = tokio::time::interval(BODIES_IDLE);
         tokio::pin!(stop);
         loop {
             let place = tokio::select! {
@@ -100,6 +111,10 @@ impl Server {
             };
             let accepted = tokio::select! {
                 () = &mut stop => break,
+                _ = idle.tick() => {
+                    self.body_buffers.age();
+                    continue;
+                }
                 accepted = listener.accept() => accepted,
             };
             match accepted {

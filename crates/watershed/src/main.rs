@@ -5,7 +5,13 @@ mod cli;
 mod telemetry;
 
 use clap::Parser as _;
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+// Requests are parsed on one thread and dropped on another; the allocator of glibc then grows without end
+// (docs/decisions/0005).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();

@@ -1,13 +1,13 @@
 //! Request bodies: size limits before and after decompression.
 
+use super::body_buffers::BodyBuffers;
 use super::compat::{ApiError, Code};
-use axum::body::Body;
-use bytes::{Bytes, BytesMut};
-use flate2::read::MultiGzDecoder;
+use super::gunzip::{GunzipError, gunzip};
+use axum::body::{Body, BodyDataStream};
+use bytes::Bytes;
 use futures::StreamExt as _;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use std::io::Read as _;
 use std::time::Duration;
 
 /// The longest body of a refused request that is read to save the connection.
@@ -23,11 +23,13 @@ const STALL_TIME: Duration = Duration::from_secs(30);
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// Reads a whole body, decompressed. Neither the bytes on the wire nor the decompressed bytes may
-/// pass `bytes_max`; a length announced above it is refused before anything is read.
+/// pass `bytes_max`; a length announced above it is refused before anything is read. The memory comes from
+/// `buffers`, and goes back there with the last reference to the result.
 pub(super) async fn read_body(
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
+    buffers: &BodyBuffers,
 ) -> Result<Bytes, ApiError> {
     let gzip = match is_gzip(headers) {
         Ok(gzip) => gzip,
@@ -36,15 +38,34 @@ pub(super) async fn read_body(
             return Err(error);
         }
     };
-    if announced_bytes(headers).is_some_and(|bytes| bytes > bytes_max as u64) {
+    let announced = announced_bytes(headers);
+    if announced.is_some_and(|bytes| bytes > bytes_max as u64) {
         return Err(ApiError::too_large(bytes_max));
     }
-    let body = collect(body, bytes_max).await?;
+    let announced = announced.map_or(0, |bytes| bytes as usize);
+    let body = collect(body, announced, bytes_max, buffers).await?;
     if !gzip || body.is_empty() {
         return Ok(body);
     }
-    let decoded = tokio::task::spawn_blocking(move || gunzip(&body, bytes_max)).await;
-    decoded.unwrap_or_else(|error| Err(ApiError::internal(&error)))
+    decompress(body, bytes_max, buffers).await
+}
+
+async fn decompress(
+    body: Bytes,
+    bytes_max: usize,
+    buffers: &BodyBuffers,
+) -> Result<Bytes, ApiError> {
+    let buffers = buffers.clone();
+    let work = move || {
+        let mut text = buffers.take();
+        match gunzip(&body, bytes_max, &mut text) {
+            Ok(()) => Ok(buffers.share(text)),
+            Err(GunzipError::TooLarge) => Err(ApiError::too_large(bytes_max)),
+            Err(error @ GunzipError::Damaged(_)) => Err(ApiError::invalid(error.to_string())),
+        }
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(ApiError::internal(&error)))
 }
 
 /// Reads and forgets the body of a request that is refused, so that the connection can be used again. A
@@ -54,7 +75,7 @@ pub(super) async fn drain(headers: &HeaderMap, body: Body) {
         return;
     }
     // Whether it ends in time or not, the answer is the same.
-    let _ = tokio::time::timeout(DRAIN_TIME, collect(body, DRAIN_BYTES_MAX)).await;
+    let _ = tokio::time::timeout(DRAIN_TIME, forget(body)).await;
 }
 
 fn is_gzip(headers: &HeaderMap) -> Result<bool, ApiError> {
@@ -98,47 +119,57 @@ fn stalled() -> ApiError {
     )
 }
 
-async fn collect(body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
+/// Reads and drops a body, up to the limit.
+async fn forget(body: Body) {
     let mut stream = body.into_data_stream();
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    loop {
-        let part = tokio::time::timeout(STALL_TIME, stream.next())
-            .await
-            .map_err(|_| stalled())?;
-        let Some(part) = part else { break };
-        let part =
-            part.map_err(|e| ApiError::invalid(format!("error reading request body: {e}")))?;
-        if first.len() + rest.len() + part.len() > bytes_max {
-            return Err(ApiError::too_large(bytes_max));
+    let mut bytes = 0;
+    while let Some(Ok(part)) = stream.next().await {
+        bytes += part.len();
+        if bytes > DRAIN_BYTES_MAX {
+            return;
         }
-        // A body that came in one part is passed on without a copy.
-        if first.is_empty() && rest.is_empty() {
-            first = part;
-            continue;
-        }
-        rest.extend_from_slice(&std::mem::take(&mut first));
-        rest.extend_from_slice(&part);
     }
-    Ok(if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    })
 }
 
-/// Decompresses all members of a gzip stream, up to one byte over the limit.
-fn gunzip(body: &[u8], bytes_max: usize) -> Result<Bytes, ApiError> {
-    // Line protocol shrinks about eightfold; a guess too low costs a copy, one too high some memory.
-    let mut out = Vec::with_capacity(body.len().saturating_mul(8).min(bytes_max));
-    let mut decoder = MultiGzDecoder::new(body).take(bytes_max as u64 + 1);
-    decoder
-        .read_to_end(&mut out)
-        .map_err(|e| ApiError::invalid(format!("error decoding gzip stream: {e}")))?;
-    if out.len() > bytes_max {
+/// A body that comes in parts, put together. One that comes in one part is passed on without a copy.
+async fn collect(
+    body: Body,
+    announced: usize,
+    bytes_max: usize,
+    buffers: &BodyBuffers,
+) -> Result<Bytes, ApiError> {
+    let mut stream = body.into_data_stream();
+    let Some(first) = next_part(&mut stream).await? else {
+        return Ok(Bytes::new());
+    };
+    if first.len() > bytes_max {
         return Err(ApiError::too_large(bytes_max));
     }
-    Ok(out.into())
+    let Some(second) = next_part(&mut stream).await? else {
+        return Ok(first);
+    };
+    let mut whole = buffers.take();
+    whole.clear();
+    // A body within the limits that was announced: its memory has been reserved.
+    whole.reserve(announced.max(first.len() + second.len()));
+    whole.extend_from_slice(&first);
+    let mut part = Some(second);
+    while let Some(bytes) = part {
+        if whole.len() + bytes.len() > bytes_max {
+            return Err(ApiError::too_large(bytes_max));
+        }
+        whole.extend_from_slice(&bytes);
+        part = next_part(&mut stream).await?;
+    }
+    Ok(buffers.share(whole))
+}
+
+async fn next_part(stream: &mut BodyDataStream) -> Result<Option<Bytes>, ApiError> {
+    let part = tokio::time::timeout(STALL_TIME, stream.next())
+        .await
+        .map_err(|_| stalled())?;
+    part.transpose()
+        .map_err(|e| ApiError::invalid(format!("error reading request body: {e}")))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //!    is part of the answer and does not stop the next.
 
 use super::body::read_body;
+use super::body_buffers::BodyBuffers;
 use super::compat::{ApiError, Code, Dialect, chain};
 use super::influxql_output::{Encoder, Epoch, Form, Format, Segments};
 use super::params::Params;
@@ -125,7 +126,13 @@ async fn body_params(url: &mut Params, request: Request) -> Result<Params, ApiEr
 
 async fn body_text(request: Request) -> Result<String, ApiError> {
     let (head, body) = request.into_parts();
-    let body = read_body(&head.headers, body, REQUEST_BYTES_MAX).await?;
+    let body = read_body(
+        &head.headers,
+        body,
+        REQUEST_BYTES_MAX,
+        &BodyBuffers::default(),
+    )
+    .await?;
     String::from_utf8(body.into())
         .map_err(|e| ApiError::invalid(format!("body content is not valid utf8: {e}")))
 }

@@ -5,6 +5,7 @@
 //! they come, except for `pretty` and `parquet`, which need all rows first.
 
 use super::body::read_body;
+use super::body_buffers::BodyBuffers;
 use super::compat::{ApiError, Code, chain};
 use super::params::Params as Form;
 use super::write::database_not_found;
@@ -142,7 +143,13 @@ async fn read_body_query(
     request: Request,
     headers: &HeaderMap,
 ) -> Result<Query, ApiError> {
-    let body = read_body(headers, request.into_body(), REQUEST_BYTES_MAX).await?;
+    let body = read_body(
+        headers,
+        request.into_body(),
+        REQUEST_BYTES_MAX,
+        &BodyBuffers::default(),
+    )
+    .await?;
     let is_form = headers.get(CONTENT_TYPE).is_some_and(|kind| {
         kind.as_bytes()
             .starts_with(b"application/x-www-form-urlencoded")

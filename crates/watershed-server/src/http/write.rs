@@ -59,7 +59,8 @@ async fn write(
             return Err(error);
         }
     };
-    let body = read_body(&head.headers, body, state.settings.request_bytes_max).await?;
+    let bytes_max = state.settings.request_bytes_max;
+    let body = read_body(&head.headers, body, bytes_max, &state.body_buffers).await?;
     state.metrics.write_bytes.inc_by(body.len() as u64);
     match state
         .router

@@ -2,8 +2,11 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+/// A raw text, its table and its tags.
+type Spelling = (&'static str, &'static str, &'static [(i64, &'static str)]);
+
 /// Spellings of series: two of the same tags, two tables.
-const SERIES: [(&str, &str, &[(i64, &str)]); 6] = [
+const SERIES: [Spelling; 6] = [
     ("m", "m", &[]),
     ("m,a=1", "m", &[(1, "1")]),
     ("m,a=1,b=2", "m", &[(1, "1"), (2, "2")]),
