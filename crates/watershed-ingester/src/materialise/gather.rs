@@ -99,10 +99,12 @@ fn times(rows: &[Row]) -> ArrayRef {
 }
 
 fn tag_values(tag: &RankedTag, ranks: &[u32]) -> Result<ArrayRef, MaterialiseError> {
-    let keys: Int32Array = ranks
-        .iter()
-        .map(|rank| Some(tag.keys[*rank as usize]).filter(|key| *key >= 0))
-        .collect();
+    let keys = ranks.iter().map(|rank| tag.keys[*rank as usize]);
+    let keys: Int32Array = if tag.is_absent_somewhere {
+        keys.map(|key| Some(key).filter(|key| *key >= 0)).collect()
+    } else {
+        Int32Array::from_iter_values(keys)
+    };
     Ok(Arc::new(DictionaryArray::try_new(
         keys,
         Arc::clone(&tag.values),
@@ -152,6 +154,15 @@ impl<'a, T> Parts<'a, T> {
         parts.collect::<Option<Vec<_>>>().map(Self)
     }
 
+    /// The values of each chunk, if every row has one.
+    fn whole(&self) -> Option<Vec<&'a T>> {
+        let whole = |part: &Option<(&'a T, Option<&'a Bitmap>)>| match part {
+            Some((values, None)) => Some(*values),
+            _ => None,
+        };
+        self.0.iter().map(whole).collect()
+    }
+
     /// The values of the row's chunk, if the row has one.
     fn values(&self, row: &Row) -> Option<&'a T> {
         let (values, validity) = self.0[row.chunk as usize]?;
@@ -162,6 +173,13 @@ impl<'a, T> Parts<'a, T> {
 }
 
 fn primitives<T: ArrowPrimitiveType>(parts: &Parts<'_, Vec<T::Native>>, rows: &[Row]) -> ArrayRef {
+    // The usual case: each line has each field.
+    if let Some(whole) = parts.whole() {
+        let values = rows
+            .iter()
+            .map(|row| whole[row.chunk as usize][row.row as usize]);
+        return Arc::new(PrimitiveArray::<T>::from_iter_values(values));
+    }
     let mut values = Vec::with_capacity(rows.len());
     let mut nulls = NullBufferBuilder::new(rows.len());
     for row in rows {

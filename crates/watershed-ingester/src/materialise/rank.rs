@@ -33,6 +33,8 @@ pub(super) struct RankedTag {
     pub(super) values: ArrayRef,
     /// For each rank the index of its value, or −1 where it is absent.
     pub(super) keys: Vec<i32>,
+    /// Whether there is such a rank.
+    pub(super) is_absent_somewhere: bool,
 }
 
 impl RankedSeries {
@@ -159,19 +161,27 @@ impl<'a> CodedSeries<'a> {
         for (rank, kept) in by_rank.iter().enumerate() {
             rank_of[self.ids[*kept as usize] as usize] = rank as u32;
         }
-        let keys = |at: usize| {
+        let keys = |at: usize| -> Vec<i32> {
             by_rank
                 .iter()
                 .map(|kept| row(*kept)[at] as i32 - 1)
                 .collect()
         };
-        let tags = self.tags.iter().zip(sorted).enumerate();
-        let tags = tags
-            .map(|(at, (tag, (values, _)))| RankedTag {
+        let ranked = |(at, (tag, (values, _))): (usize, (&CodedTag<'_>, (ArrayRef, _)))| {
+            let keys = keys(at);
+            RankedTag {
                 column: tag.column.id,
                 values,
-                keys: keys(at),
-            })
+                is_absent_somewhere: keys.iter().any(|key| *key < 0),
+                keys,
+            }
+        };
+        let tags = self
+            .tags
+            .iter()
+            .zip(sorted)
+            .enumerate()
+            .map(ranked)
             .collect();
         RankedSeries {
             rank_of,
