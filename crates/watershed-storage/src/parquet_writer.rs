@@ -103,15 +103,17 @@ pub async fn write_parquet(
 ) -> Result<WrittenFile, Error> {
     let mut upload = BufWriter::with_capacity(store, path.clone(), UPLOAD_PART_BYTES);
     let result = write_to(&mut upload, path, schema, batches, settings).await;
-    if result.as_ref().map_or(true, |written| written.rows == 0) {
+    if result.as_ref().is_ok_and(|written| written.rows > 0) {
+        // Not aborted when this fails: the upload then cleans up by itself, and an abort would panic.
+        finish_upload(&mut upload, path).await?;
+    } else if let Err(error) = upload.abort().await {
         // A writer that never got bytes has nothing to abort, and says so.
-        if let Err(error) = upload.abort().await {
-            tracing::debug!(%path, %error, "could not abort an upload");
-        }
+        tracing::debug!(%path, %error, "could not abort an upload");
     }
     result
 }
 
+/// Hands all of the file to the upload, which is still to be finished.
 async fn write_to(
     upload: &mut BufWriter,
     path: &Path,
@@ -142,7 +144,6 @@ async fn write_to(
         .put(bytes)
         .await
         .map_err(|error| Error::store(path, error))?;
-    finish_upload(upload, path).await?;
     Ok(written)
 }
 

@@ -120,3 +120,18 @@ async fn an_error_of_the_input_stores_nothing() {
     assert!(matches!(result, Err(Error::OutOfOrder { input: 3 })));
     assert!(store.head(&path()).await.is_err());
 }
+
+#[tokio::test]
+async fn a_store_that_refuses_the_file_is_an_error_and_leaves_nothing() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let store = object_store::local::LocalFileSystem::new_with_prefix(dir.path()).unwrap();
+    // A file where a directory would have to be.
+    std::fs::write(dir.path().join("1"), "").unwrap();
+    let rows: Vec<Row> = vec![(key("a", 1), usage(1))];
+    let batches = stream::iter([Ok(batch(&rows))]);
+    let settings = WriteSettings::default();
+    let result = write_parquet(Arc::new(store), &path(), schema(), batches, settings).await;
+    let error = result.unwrap_err();
+    assert!(matches!(error, Error::Store { .. }), "{error:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
