@@ -324,7 +324,7 @@ impl Inner {
 
     fn buffer_full(&self, used_bytes: u64) -> AppendError {
         self.metrics.append_refusals.inc();
-        self.signals.wake.notify_one();
+        self.signals.want_memory();
         AppendError::BufferFull {
             used_bytes,
             limit_bytes: self.settings.buffer_bytes_hard,

@@ -19,13 +19,17 @@ use choice::Pressure;
 use job::{Cause, Job, PersistError, Uploaded};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use watershed_model::{Clock, Counter, ErrorKind};
+
+/// The least time between two looks that somebody asked for. In a flood of refusals each of them asks, and a
+/// look visits every partition.
+const WAKE_PAUSE: Duration = Duration::from_millis(5);
 
 /// What others tell the persister, and it tells replay.
 #[derive(Debug, Default)]
@@ -34,11 +38,25 @@ pub(crate) struct Signals {
     pub(crate) wake: Notify,
     /// A piece left the buffer.
     pub(crate) freed: Notify,
+    /// A batch found no room. Even a buffer that is far from full may have too little for a large one.
+    memory_wanted: AtomicBool,
     /// Batches below are to be persisted, whatever else.
     persist_below: AtomicU64,
 }
 
 impl Signals {
+    /// Somebody asks for a look, and `earliest` has come.
+    async fn woken(&self, earliest: Instant) {
+        sleep_until(earliest).await;
+        self.wake.notified().await;
+    }
+
+    /// Asks for a partition to be persisted for the sake of its memory.
+    pub(crate) fn want_memory(&self) {
+        self.memory_wanted.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
     /// Asks for all batches below `counter` to be persisted.
     pub(crate) fn persist_below(&self, counter: Counter) {
         self.persist_below
@@ -126,6 +144,7 @@ impl Persister {
         let mut tick = interval(self.settings.tick);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let signals = Arc::clone(&self.signals);
+        let mut next_wake = Instant::now();
         loop {
             self.forgive_a_full_disk();
             self.start_jobs();
@@ -133,7 +152,7 @@ impl Persister {
             let next_retry = self.waiting.values().map(|waiting| waiting.until).min();
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = signals.wake.notified() => {}
+                () = signals.woken(next_wake) => next_wake = Instant::now() + WAKE_PAUSE,
                 _ = tick.tick() => {}
                 () = sleep_until(next_retry.unwrap_or_else(Instant::now)), if next_retry.is_some() => {}
                 Some(ended) = self.jobs.join_next_with_id(), if !self.jobs.is_empty() => {
@@ -188,16 +207,17 @@ impl Persister {
                     .is_some_and(|waiting| waiting.until > now)
         };
         let wal_bytes = self.log.disk_bytes();
+        // What is being persisted will be gone soon.
+        let running_bytes = self.running.values().map(|(_, bytes)| bytes).sum();
+        let buffer_bytes = self.buffer.bytes().saturating_sub(running_bytes);
         let pressure = Pressure {
             now: self.clock.now(),
+            persist_below: Counter::new(self.signals.persist_below.load(Ordering::Relaxed)),
             log_must_shrink: wal_bytes >= self.settings.wal_bytes_soft()
                 || self.disk.is_tight(wal_bytes),
-            persist_below: Counter::new(self.signals.persist_below.load(Ordering::Relaxed)),
-            // What is being persisted will be gone soon.
-            buffer_bytes: self
-                .buffer
-                .bytes()
-                .saturating_sub(self.running.values().map(|(_, bytes)| bytes).sum()),
+            memory_is_short: buffer_bytes >= self.settings.buffer_bytes_soft
+                || self.jobs.is_empty()
+                    && self.signals.memory_wanted.swap(false, Ordering::Relaxed),
         };
         let partitions = self.buffer.status();
         let chosen = choice::choose(&partitions, &self.settings, &pressure, is_busy)?;

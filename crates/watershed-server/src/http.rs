@@ -1,6 +1,7 @@
 //! The HTTP side: writes, queries, probes, management.
 
 mod admin;
+mod admission;
 mod body;
 mod body_buffers;
 mod compat;
@@ -16,6 +17,8 @@ mod write;
 
 use crate::auth::{AuthError, Authenticator, Authorization, Identity, SchemeCase, Secret};
 use crate::metrics::Metrics;
+pub(crate) use admission::Admission;
+pub use admission::{Pressure, Refusal};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -26,8 +29,8 @@ use compat::{ApiError, Code, Dialect};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 use tower_http::compression::CompressionLayer;
 use watershed_catalog::Catalog;
 use watershed_model::{Clock, Timestamp};
@@ -43,11 +46,15 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct HttpSettings {
     /// The most bytes of a request body, on the wire and decompressed.
     pub request_bytes_max: usize,
-    /// Writes in progress at one time; more are answered 503 before their body is read.
+    /// Writes in progress at one time; more are answered 503 before their body is read. One database
+    /// gets three quarters at most.
     pub writes_max: usize,
-    /// The most bytes of the bodies of writes in progress; beyond it they are answered 503 before their
-    /// body is read.
-    pub bodies_bytes_max: u64,
+    /// The memory of writes in progress: their bodies, as they came and decompressed, and the columns made of
+    /// them; beyond it they are answered 503, before their body is read if their head told its length. One
+    /// database gets three quarters at most, so the largest body needs at least three times its size.
+    pub in_flight_bytes_max: u64,
+    /// How long a client may send nothing in the middle of a request.
+    pub silence_max: Duration,
     /// The version that answers and headers carry.
     pub version: String,
 }
@@ -64,47 +71,8 @@ pub(crate) struct HttpState {
     pub(crate) metrics: Metrics,
     pub(crate) started: Timestamp,
     pub(crate) stopping: Arc<AtomicBool>,
-    pub(crate) writes: Arc<Semaphore>,
-    /// In units of [`BODY_UNIT_BYTES`].
-    pub(crate) bodies: Arc<Semaphore>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) body_buffers: BodyBuffers,
-}
-
-/// The unit in which memory for bodies is handed out.
-pub(crate) const BODY_UNIT_BYTES: u64 = 1024;
-
-impl HttpState {
-    /// A place among the writes in progress, and memory for a body of about `bytes`, or the answer that
-    /// there is none.
-    pub(crate) fn admit_write(&self, bytes: u64) -> Result<WritePermit, ApiError> {
-        if self.stopping.load(Ordering::Acquire) {
-            return Err(ApiError::new(
-                Code::Unavailable,
-                "the server is shutting down",
-            ));
-        }
-        let place = Arc::clone(&self.writes).try_acquire_owned();
-        let most = self.settings.request_bytes_max as u64;
-        let units = bytes.min(most).div_ceil(BODY_UNIT_BYTES);
-        // A single body may always be taken, however small the limit is.
-        let units = units.min(self.settings.bodies_bytes_max / BODY_UNIT_BYTES);
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
-        let body = Arc::clone(&self.bodies).try_acquire_many_owned(units);
-        match (place, body) {
-            (Ok(place), Ok(body)) => Ok(WritePermit {
-                _place: place,
-                _body: body,
-            }),
-            _ => Err(ApiError::overloaded()),
-        }
-    }
-}
-
-/// Held while a write is in progress.
-#[derive(Debug)]
-pub(crate) struct WritePermit {
-    _place: OwnedSemaphorePermit,
-    _body: OwnedSemaphorePermit,
 }
 
 /// All HTTP routes.

@@ -16,6 +16,6 @@ pub mod local;
 mod metrics;
 mod serve;
 
-pub use http::HttpSettings;
-pub use metrics::Metrics;
+pub use http::{HttpSettings, Pressure, Refusal};
+pub use metrics::{Metrics, Reason};
 pub use serve::{Parts, Server};

@@ -1,11 +1,12 @@
 //! Adapters for one process: the router's sink and the query engine's unpersisted rows are the
 //! ingester next door.
 
+use crate::{Pressure, Reason, Refusal};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use std::sync::Arc;
-use watershed_ingester::{Ingester, MaterialiseError};
-use watershed_model::{ErrorKind, TableSchema, WriteBatch};
+use watershed_ingester::{AppendError, Ingester, MaterialiseError};
+use watershed_model::{DatabaseId, ErrorKind, TableSchema, WriteBatch};
 use watershed_query::{UnpersistedError, UnpersistedPiece, UnpersistedRows};
 use watershed_router::{SinkError, WriteSink};
 use watershed_storage::ScanFilter;
@@ -20,9 +21,30 @@ impl WriteSink for LocalSink {
         self.0.append(batch).await.map_err(|error| SinkError {
             kind: error.kind(),
             message: error.to_string(),
-            retry_after_seconds: error.retry_after().map(|wait| wait.as_secs().max(1)),
+            retry_after_seconds: retry_after_seconds(&error),
         })
     }
+}
+
+impl Pressure for LocalSink {
+    fn refusal(&self, database: DatabaseId) -> Option<Refusal> {
+        let error = self.0.accepts(database).err()?;
+        let reason = match &error {
+            AppendError::BufferFull { .. } => Reason::Buffer,
+            AppendError::LogFull { .. } => Reason::Log,
+            AppendError::DiskFull { .. } => Reason::Disk,
+            _ => Reason::Stopping,
+        };
+        Some(Refusal {
+            reason,
+            message: error.to_string(),
+            retry_after_seconds: retry_after_seconds(&error).unwrap_or(1),
+        })
+    }
+}
+
+fn retry_after_seconds(error: &AppendError) -> Option<u64> {
+    error.retry_after().map(|wait| wait.as_secs().max(1))
 }
 
 /// Reads the rows that the ingester of this process has not persisted.

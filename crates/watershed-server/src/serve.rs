@@ -2,7 +2,7 @@
 
 use crate::auth::Authenticator;
 use crate::flight;
-use crate::http::{self, BodyBuffers, HttpSettings, HttpState};
+use crate::http::{self, Admission, BodyBuffers, HttpSettings, HttpState, Pressure};
 use crate::metrics::Metrics;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -21,8 +21,12 @@ use watershed_query::QueryEngine;
 /// How long connections may take to finish what they are doing after the stop signal.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How long a peer may take to send a request's head, or to answer a ping over HTTP/2.
-const SILENCE: Duration = Duration::from_secs(60);
+/// How long a peer may take to answer a ping over HTTP/2.
+const PING_TIME: Duration = Duration::from_secs(60);
+
+/// The most that a connection over HTTP/1 reads ahead of whoever handles its request; also the longest head.
+/// Nobody accounts for it, so it is small: all connections together may take 1 GiB.
+const READ_AHEAD_BYTES_MAX: usize = 128 << 10;
 
 /// Memory of bodies that was not used for so long is given up.
 const BODIES_IDLE: Duration = Duration::from_secs(10);
@@ -43,6 +47,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Takes writes.
     pub router: Arc<watershed_router::Router>,
+    /// Tells whether writes can be taken.
+    pub pressure: Arc<dyn Pressure>,
     /// Answers queries.
     pub query: QueryEngine,
     /// Counts.
@@ -53,6 +59,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Server {
     routes: axum::Router,
+    silence_max: Duration,
     stopping: Arc<AtomicBool>,
     body_buffers: BodyBuffers,
 }
@@ -61,12 +68,14 @@ impl Server {
     /// Puts the routes together.
     pub fn new(parts: Parts) -> Self {
         let stopping = Arc::new(AtomicBool::new(false));
-        let writes = Arc::new(Semaphore::new(parts.settings.writes_max));
-        let units = parts.settings.bodies_bytes_max / http::BODY_UNIT_BYTES;
-        let units = usize::try_from(units)
-            .unwrap_or(usize::MAX)
-            .min(Semaphore::MAX_PERMITS);
-        let bodies = Arc::new(Semaphore::new(units));
+        let admission = Arc::new(Admission::new(
+            parts.settings.writes_max,
+            parts.settings.in_flight_bytes_max,
+            Arc::clone(&stopping),
+            parts.pressure,
+            parts.metrics.clone(),
+        ));
+        let silence_max = parts.settings.silence_max;
         let body_buffers = BodyBuffers::default();
         let state = HttpState {
             settings: Arc::new(parts.settings),
@@ -78,13 +87,13 @@ impl Server {
             query: parts.query,
             metrics: parts.metrics,
             stopping: Arc::clone(&stopping),
-            writes,
-            bodies,
+            admission,
             body_buffers: body_buffers.clone(),
         };
         let routes = flight::routes(state.clone()).merge(http::routes(state));
         Self {
             routes,
+            silence_max,
             stopping,
             body_buffers,
         }
@@ -152,11 +161,13 @@ impl Server {
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(SILENCE);
+            .max_buf_size(READ_AHEAD_BYTES_MAX)
+            // Idle connections count too: clients that keep them for a minute find them open.
+            .header_read_timeout(2 * self.silence_max);
         builder
             .http2()
             .timer(TokioTimer::new())
-            .keep_alive_interval(SILENCE);
+            .keep_alive_interval(PING_TIME);
         // Large result batches need large windows to keep a fast reader busy.
         builder
             .http2()

@@ -4,12 +4,14 @@
 //!
 //! | path | what |
 //! |---|---|
+//! | `BALLAST` | room for a start on a full disk |
 //! | `LOCK` | held by the one server that uses the directory |
 //! | `catalog.sqlite` | databases, tables, tokens, list of files |
 //! | `wal/` | the log: what is acknowledged and not yet in files |
 //! | `objects/` | Parquet files |
 //! | `spill/` | what queries put aside; empty while none runs |
 
+use crate::ballast;
 use anyhow::{Context as _, bail};
 use object_store::ObjectStore;
 use parking_lot::Mutex;
@@ -17,12 +19,14 @@ use prometheus_client::registry::Registry;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use watershed_catalog::{Catalog, CatalogError, NewToken, SqliteCatalog, TokenHash};
 use watershed_ingester::{Dependencies, Ingester, Settings as IngesterSettings};
 use watershed_model::{Clock, SystemClock};
 use watershed_query::{QueryEngine, Settings as QuerySettings};
-use watershed_router::{Router, Settings as RouterSettings};
+use watershed_router::{Router, Settings as RouterSettings, WriteSink};
 use watershed_server::auth::{Authenticator, Secret};
 use watershed_server::local::{LocalRows, LocalSink};
 use watershed_server::{HttpSettings, Metrics, Parts, Server};
@@ -37,9 +41,12 @@ pub(crate) struct Settings {
     pub(crate) operator_token: Option<Secret>,
     pub(crate) request_bytes_max: usize,
     pub(crate) writes_max: usize,
+    pub(crate) in_flight_bytes_max: u64,
+    pub(crate) silence_max: Duration,
     pub(crate) partial_writes: bool,
     pub(crate) wal_bytes_max: u64,
     pub(crate) buffer_bytes_max: u64,
+    pub(crate) disk_reserve_bytes: Option<u64>,
     pub(crate) query_memory_bytes_max: usize,
 }
 
@@ -50,6 +57,7 @@ pub(crate) struct Node {
     pub(crate) ingester: Ingester,
     /// The operator token, when one was made just now.
     pub(crate) new_operator_token: Option<Secret>,
+    _ballast: AbortOnDropHandle<()>,
     /// Held as long as the node lives.
     _lock: File,
 }
@@ -62,6 +70,7 @@ pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<
     create_private(dir)?;
     // Before anything is read or changed: two servers on one directory would undo each other's work.
     let lock = lock(dir)?;
+    ballast::release(dir).context("remove the ballast file")?;
     // What a killed server left behind; nobody reads it again.
     if spill.exists() {
         std::fs::remove_dir_all(&spill).with_context(|| format!("empty {}", spill.display()))?;
@@ -92,9 +101,10 @@ pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<
         (None, true) => first_operator_token(catalog.as_ref()).await?,
         (None, false) => None,
     };
+    let sink = Arc::new(LocalSink(ingester.clone()));
     let router = Router::new(
         Arc::clone(&catalog),
-        Arc::new(LocalSink(ingester.clone())),
+        Arc::clone(&sink) as Arc<dyn WriteSink>,
         Arc::clone(&clock),
         RouterSettings {
             partial_writes: settings.partial_writes,
@@ -117,7 +127,8 @@ pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<
         settings: HttpSettings {
             request_bytes_max: settings.request_bytes_max,
             writes_max: settings.writes_max,
-            bodies_bytes_max: settings.buffer_bytes_max,
+            in_flight_bytes_max: in_flight_bytes_max(&settings),
+            silence_max: settings.silence_max,
             version: format!("watershed-{}", env!("CARGO_PKG_VERSION")),
         },
         authenticator: Authenticator::new(
@@ -128,13 +139,16 @@ pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<
         catalog,
         clock,
         router: Arc::new(router),
+        pressure: sink,
         query,
         metrics: Metrics::new(Arc::new(Mutex::new(registry))),
     });
+    let ballast = tokio::spawn(ballast::take(settings.data_dir));
     Ok(Node {
         server,
         ingester,
         new_operator_token,
+        _ballast: AbortOnDropHandle::new(ballast),
         _lock: lock,
     })
 }
@@ -148,7 +162,20 @@ fn ingester_settings(settings: &Settings) -> IngesterSettings {
         .max(2 * settings.request_bytes_max);
     ingester.buffer_bytes_hard = settings.buffer_bytes_max;
     ingester.buffer_bytes_soft = settings.buffer_bytes_max / 3;
+    ingester.persist_partition_bytes = ingester
+        .persist_partition_bytes
+        .min(ingester.buffer_bytes_soft.max(1));
+    // The log is watched anyway. The catalog is beside the two.
+    ingester.data_dirs = vec![settings.data_dir.clone(), settings.data_dir.join("objects")];
+    ingester.disk_reserve_bytes = settings.disk_reserve_bytes;
     ingester
+}
+
+/// What was set, and never less than the largest body needs that is alone.
+fn in_flight_bytes_max(settings: &Settings) -> u64 {
+    settings
+        .in_flight_bytes_max
+        .max(3 * settings.request_bytes_max as u64)
 }
 
 /// Makes the data directory if it is missing, for its owner alone: it holds everyone's data. One that is

@@ -1,6 +1,7 @@
 //! The `watershed` command: server and client in one binary.
 
 mod assemble;
+mod ballast;
 mod cli;
 mod telemetry;
 

@@ -14,8 +14,8 @@ pub(super) struct Pressure {
     pub(super) persist_below: Counter,
     /// The log is long, or the disk nearly full.
     pub(super) log_must_shrink: bool,
-    /// Buffered bytes that are not being persisted.
-    pub(super) buffer_bytes: u64,
+    /// The buffer is large, or somebody found no room in it.
+    pub(super) memory_is_short: bool,
 }
 
 /// The partition to persist next; `None` when none needs to be. A busy one is being persisted or waits
@@ -40,7 +40,7 @@ pub(super) fn choose<'a>(
     {
         return Some(oldest);
     }
-    if pressure.buffer_bytes >= settings.buffer_bytes_soft {
+    if pressure.memory_is_short {
         let held = bytes_by_database(partitions);
         let largest =
             idle().max_by_key(|partition| (held.get(&partition.id.database), partition.bytes));

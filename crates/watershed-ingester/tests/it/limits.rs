@@ -183,3 +183,23 @@ fn a_database_that_fills_the_buffer_leaves_room_for_another() {
         assert!(metrics.contains(&line), "{metrics}");
     }
 }
+
+#[test]
+fn a_batch_that_finds_no_room_in_a_calm_buffer_gets_it() {
+    let mut world = World::new();
+    world.settings.buffer_bytes_soft = 100_000_000;
+    world.settings.buffer_bytes_hard = 1_000_000;
+    let node = world.start();
+    let mut model = Model::default();
+    fill(&node, &mut model);
+    // Nobody waits by the clock: the refusal itself has asked for room.
+    let many: Vec<Row> = (1..4).flat_map(|round| rows(-round)).collect();
+    loop {
+        match node.append("q", &many) {
+            Ok(()) => break,
+            Err(error) => assert!(matches!(error, AppendError::BufferFull { .. }), "{error}"),
+        }
+    }
+    model.write(&many);
+    assert_eq!(node.visible(), model.rows());
+}

@@ -3,18 +3,22 @@
 //! 1. Read the parameters;
 //! 2. find out who asks and whether they may write there;
 //! 3. look whether the database exists;
-//! 4. only then read the body, within its limits;
-//! 5. hand it to the router, which answers when every accepted point is durable and visible.
+//! 4. ask for a place and for memory ([`Admission`](super::Admission));
+//! 5. only then read the body, within its limits;
+//! 6. hand it to the router, which answers when every accepted point is durable and visible.
 
-use super::body::{drain, expected_bytes, read_body};
+use super::admission::Permit;
+use super::body::{Limits, decode, drain, expected_bytes, is_gzip, read_raw};
 use super::compat::{ApiError, Code, Dialect};
 use super::params::{Params, ParamsError};
-use super::{HttpState, Prefer, WritePermit, authenticate};
+use super::{HttpState, Prefer, authenticate};
+use crate::metrics::Reason;
 use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use watershed_catalog::CatalogError;
-use watershed_model::{Action, DatabaseName, Precision};
+use watershed_model::{Action, DatabaseId, DatabaseName, Precision};
 use watershed_router::{Rejection, WriteError};
 
 /// Where a request wants its points.
@@ -52,15 +56,43 @@ async fn write(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let (target, _permit) = match admit(state, target, password, &head.headers).await {
+    let (target, mut permit) = match admit(state, target, password, &head.headers).await {
         Ok(admitted) => admitted,
         Err(error) => {
             drain(&head.headers, body).await;
             return Err(error);
         }
     };
-    let bytes_max = state.settings.request_bytes_max;
-    let body = read_body(&head.headers, body, bytes_max, &state.body_buffers).await?;
+    let limits = Limits {
+        bytes_max: state.settings.request_bytes_max,
+        silence_max: state.settings.silence_max,
+    };
+    let gzip = is_gzip(&head.headers)?;
+    let body = read_raw(
+        &head.headers,
+        body,
+        limits,
+        &state.body_buffers,
+        &mut permit,
+    )
+    .await?;
+    // A task of its own: when the client goes away now, work that has begun goes on, and so must the permit, or
+    // clients that come and go could begin any amount of it.
+    let work = tokio::spawn(store(state.clone(), target, gzip, body, permit));
+    let stored = work.await;
+    stored.unwrap_or_else(|error| Err(ApiError::internal(&error)))
+}
+
+/// Stores a body that was read whole. Holds the permit to the end.
+async fn store(
+    state: HttpState,
+    target: Target,
+    gzip: bool,
+    body: Bytes,
+    permit: Permit,
+) -> Result<Response, ApiError> {
+    let (bytes_max, buffers) = (state.settings.request_bytes_max, state.body_buffers.clone());
+    let (body, _permit) = decode(gzip, body, bytes_max, buffers, permit).await?;
     state.metrics.write_bytes.inc_by(body.len() as u64);
     match state
         .router
@@ -71,7 +103,13 @@ async fn write(
             state.metrics.write_rows.inc_by(written.rows);
             Ok(StatusCode::NO_CONTENT.into_response())
         }
-        Err(error) => Err(write_error(error, target.dialect)),
+        Err(error) => {
+            let answer = write_error(error, target.dialect);
+            if answer.code == Code::Unavailable {
+                state.metrics.count_refusal(Reason::Late);
+            }
+            Err(answer)
+        }
     }
 }
 
@@ -81,14 +119,15 @@ async fn admit(
     target: Result<Target, ApiError>,
     password: Option<String>,
     headers: &HeaderMap,
-) -> Result<(Target, WritePermit), ApiError> {
+) -> Result<(Target, Permit), ApiError> {
     let target = target?;
     let identity = authenticate(state, headers, password, Prefer::Header).await?;
     if !identity.may(Action::Write, &target.database) {
         return Err(ApiError::forbidden());
     }
-    known_database(state, &target.database, target.dialect).await?;
-    let permit = state.admit_write(expected_bytes(headers))?;
+    let database = known_database(state, &target.database, target.dialect).await?;
+    let bytes = expected_bytes(headers, state.settings.request_bytes_max)?;
+    let permit = state.admission.admit(database, bytes)?;
     Ok((target, permit))
 }
 
@@ -96,9 +135,9 @@ async fn known_database(
     state: &HttpState,
     database: &DatabaseName,
     dialect: Dialect,
-) -> Result<(), ApiError> {
+) -> Result<DatabaseId, ApiError> {
     match state.catalog.database(database).await {
-        Ok(_) => Ok(()),
+        Ok(schema) => Ok(schema.id),
         Err(CatalogError::DatabaseNotFound(name)) => Err(database_not_found(&name, dialect)),
         Err(error) => Err(catalog_error(&error)),
     }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use watershed_server::auth::Secret;
@@ -52,6 +53,14 @@ pub(super) struct ServeArgs {
         default_value_t = 256
     )]
     writes_max: usize,
+    /// The most bytes of memory that write requests in progress may take; more are answered 503. At least three
+    /// times the largest request.
+    #[arg(long, value_name = "SIZE", env = "WATERSHED_IN_FLIGHT_BYTES_MAX", default_value = "192MiB", value_parser = bytes)]
+    in_flight_bytes_max: u64,
+    /// Seconds a client may send nothing in the middle of a write request, and half of those it may be silent
+    /// between requests.
+    #[arg(long, value_name = "SECONDS", env = "WATERSHED_SILENCE_MAX", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    silence_max: u32,
     /// Refuse a whole request for one bad line, instead of storing the good ones.
     #[arg(long, env = "WATERSHED_WITHOUT_PARTIAL_WRITES")]
     without_partial_writes: bool,
@@ -59,8 +68,12 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "SIZE", env = "WATERSHED_WAL_BYTES_MAX", default_value = "4GiB", value_parser = bytes)]
     wal_bytes_max: u64,
     /// The most bytes of points in memory that are not in files yet.
-    #[arg(long, value_name = "SIZE", env = "WATERSHED_BUFFER_BYTES_MAX", default_value = "768MiB", value_parser = bytes)]
+    #[arg(long, value_name = "SIZE", env = "WATERSHED_BUFFER_BYTES_MAX", default_value = "192MiB", value_parser = bytes)]
     buffer_bytes_max: u64,
+    /// Refuse writes when less than this is free on the disk [default: 256MiB, or a twentieth of a disk of
+    /// less than 5 GiB].
+    #[arg(long, value_name = "SIZE", env = "WATERSHED_DISK_RESERVE_BYTES", value_parser = bytes)]
+    disk_reserve_bytes: Option<u64>,
     /// The most bytes of memory all queries together may take.
     #[arg(long, value_name = "SIZE", env = "WATERSHED_QUERY_MEMORY_BYTES_MAX", default_value = "1GiB", value_parser = bytes)]
     query_memory_bytes_max: u64,
@@ -166,9 +179,12 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         operator_token: operator_token(args)?,
         request_bytes_max: size(args.request_bytes_max)?,
         writes_max: args.writes_max.max(1),
+        in_flight_bytes_max: args.in_flight_bytes_max,
+        silence_max: Duration::from_secs(args.silence_max.into()),
         partial_writes: !args.without_partial_writes,
         wal_bytes_max: args.wal_bytes_max,
         buffer_bytes_max: args.buffer_bytes_max,
+        disk_reserve_bytes: args.disk_reserve_bytes,
         query_memory_bytes_max: size(args.query_memory_bytes_max)?,
     })
 }

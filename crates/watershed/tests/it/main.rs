@@ -5,8 +5,10 @@
 mod auth;
 mod cli;
 mod crash;
+mod disk_full;
 mod flight;
 mod msgpack;
+mod overload;
 mod query;
 mod scenario;
 mod server;

@@ -31,7 +31,10 @@ pub(crate) fn runtime() -> &'static Runtime {
 
 /// The binary under test, without any of the caller's settings.
 pub(crate) fn watershed() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_watershed"));
+    without_settings(Command::new(env!("CARGO_BIN_EXE_watershed")))
+}
+
+fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("WATERSHED_") {
             command.env_remove(name);
@@ -42,6 +45,8 @@ pub(crate) fn watershed() -> Command {
 
 /// A running server; killed when it is dropped.
 pub(crate) struct Server {
+    /// A command that runs the command that follows, such as `nsenter`; empty for none.
+    wrapper: Vec<String>,
     flags: Vec<String>,
     data_dir: TempDir,
     process: Process,
@@ -58,15 +63,26 @@ impl Server {
     /// Starts a server on an empty directory with further flags.
     #[track_caller]
     pub(crate) fn with(flags: &[&str]) -> Self {
+        Self::through(Vec::new(), TempDir::new().unwrap(), flags)
+    }
+
+    /// Starts a server by another command, on a directory that is there.
+    #[track_caller]
+    pub(crate) fn through(wrapper: Vec<String>, data_dir: TempDir, flags: &[&str]) -> Self {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let data_dir = TempDir::new().unwrap();
-        let process = Process::start(&mut serve(&flags, data_dir.path()));
+        let process = Process::start(&mut serve(&wrapper, &flags, data_dir.path()));
         Self {
+            wrapper,
             flags,
             data_dir,
             process,
             client: Client::new(),
         }
+    }
+
+    /// From now on, lines with these texts may be logged as errors.
+    pub(crate) fn expect_errors(&mut self, texts: &'static [&'static str]) {
+        self.process.expected_errors = texts;
     }
 
     /// Starts the server again on the directory it had. It must have ended.
@@ -76,7 +92,10 @@ impl Server {
             self.process.ended,
             "end the server before it is started again"
         );
-        self.process = Process::start(&mut serve(&self.flags, self.data_dir.path()));
+        let expected_errors = self.process.expected_errors;
+        let mut command = serve(&self.wrapper, &self.flags, self.data_dir.path());
+        self.process = Process::start(&mut command);
+        self.process.expected_errors = expected_errors;
         // The old client may hold connections to a port that is now someone else's.
         self.client = Client::new();
     }
@@ -273,8 +292,15 @@ impl Server {
     }
 }
 
-fn serve(flags: &[String], data_dir: &Path) -> Command {
-    let mut command = watershed();
+fn serve(wrapper: &[String], flags: &[String], data_dir: &Path) -> Command {
+    let mut command = match wrapper {
+        [] => watershed(),
+        [first, rest @ ..] => {
+            let mut command = without_settings(Command::new(first));
+            command.args(rest).arg(env!("CARGO_BIN_EXE_watershed"));
+            command
+        }
+    };
     command
         .args([
             "serve",
@@ -330,6 +356,7 @@ pub(crate) struct Process {
     log: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
     ended: bool,
+    expected_errors: &'static [&'static str],
 }
 
 impl Process {
@@ -364,6 +391,7 @@ impl Process {
             log,
             reader: Some(reader),
             ended: false,
+            expected_errors: &[],
         };
         process.address = process.wait_until_ready(&ready);
         process
@@ -419,11 +447,13 @@ impl Process {
         text
     }
 
-    /// No test here makes a server fail: whatever it logs as an error is a bug.
+    /// Hardly a test makes a server fail: whatever else it logs as an error is a bug.
     #[track_caller]
     pub(crate) fn check_log(&self) {
         let log = self.log.lock().unwrap();
-        let bad = |line: &&str| line.contains(r#""level":"ERROR""#) || line.contains("panicked at");
+        let expected = |line: &&str| self.expected_errors.iter().any(|text| line.contains(text));
+        let error = |line: &&str| line.contains(r#""level":"ERROR""#) && !expected(line);
+        let bad = |line: &&str| error(line) || line.contains("panicked at");
         let errors: Vec<&str> = log.lines().filter(bad).collect();
         assert!(
             errors.is_empty(),

@@ -17,7 +17,7 @@ fn partition(name: &str, bytes: u64, oldest: u64, first: i64, last: i64) -> Part
     }
 }
 
-/// Memory limit 1,000, partition limit 500, age 600 s, idle 60 s.
+/// Partition limit 500, age 600 s, idle 60 s.
 #[track_caller]
 fn check(
     partitions: &[PartitionStatus],
@@ -26,7 +26,6 @@ fn check(
     expected: Option<&str>,
 ) {
     let settings = Settings {
-        buffer_bytes_soft: 1_000,
         persist_partition_bytes: 500,
         ..Settings::new("unused")
     };
@@ -40,7 +39,7 @@ fn calm(now: i64) -> Pressure {
         now: Timestamp::from_nanos(now * SECOND),
         persist_below: Counter::new(0),
         log_must_shrink: false,
-        buffer_bytes: 0,
+        memory_is_short: false,
     }
 }
 
@@ -84,7 +83,7 @@ fn those_who_wait_get_what_they_wait_for_and_no_more() {
 #[test]
 fn short_memory_takes_the_largest() {
     let short = Pressure {
-        buffer_bytes: 1_000,
+        memory_is_short: true,
         ..calm(0)
     };
     let two = [partition("a", 10, 1, 0, 0), partition("b", 20, 2, 0, 0)];
@@ -95,7 +94,7 @@ fn short_memory_takes_the_largest() {
 #[test]
 fn short_memory_takes_from_the_database_that_holds_most() {
     let short = Pressure {
-        buffer_bytes: 1_000,
+        memory_is_short: true,
         ..calm(0)
     };
     let mut three = [
