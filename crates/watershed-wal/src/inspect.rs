@@ -9,7 +9,7 @@
 
 use crate::Error;
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, find_group_magic, salt_of_group};
-use crate::recovery::{LOCK_FILE, Record, list, read, read_header};
+use crate::recovery::{LOCK_FILE, OVERLAP, Record, list, read, read_header};
 use crate::segment::{Damage, Group, Groups, file_name};
 use std::fs::{File, TryLockError};
 use std::io;
@@ -361,7 +361,13 @@ impl Scan<'_> {
     ) -> Result<(), E> {
         loop {
             let next = groups.next_counter();
-            if self.required_end().is_some_and(|end| next >= end) {
+            if let Some(end) = self.required_end().filter(|end| next >= *end) {
+                // Behind a gap it has been said that the numbers do not fit.
+                if next > end && gaps.is_empty() {
+                    let gap = self.overlap(&groups);
+                    visit(Found::Gap(&gap))?;
+                    gaps.push(gap);
+                }
                 return Ok(());
             }
             let damage = match groups.next_group() {
@@ -379,14 +385,16 @@ impl Scan<'_> {
                 Err(damage) => damage,
             };
             let behind = groups.bytes_behind();
-            let resumed = groups.resume();
-            if resumed.is_none() && self.end.is_none() {
+            // The question that a start asks. A group of the same number behind is no proof that this one was
+            // synced, so `resume` would not do.
+            if self.end.is_none() && groups.later_group().is_none() {
                 report.state = SegmentState::Torn {
                     offset: damage.offset as u64,
                     bytes: behind as u64,
                 };
                 return Ok(());
             }
+            let resumed = groups.resume();
             let gap = Gap {
                 segment: self.path.to_owned(),
                 offset: damage.offset as u64,
@@ -400,6 +408,19 @@ impl Scan<'_> {
             if resumed.is_none() {
                 return Ok(());
             }
+        }
+    }
+
+    /// No record is lost where a segment goes on beyond the beginning of the next one, but no writer leaves
+    /// it like that either.
+    fn overlap(&self, groups: &Groups<'_>) -> Gap {
+        Gap {
+            segment: self.path.to_owned(),
+            offset: groups.offset() as u64,
+            bytes: 0,
+            reason: OVERLAP.to_owned(),
+            first: Some(groups.next_counter()),
+            end: Some(groups.next_counter()),
         }
     }
 

@@ -20,6 +20,9 @@ use watershed_model::{Counter, Epoch};
 
 pub(crate) const LOCK_FILE: &str = "LOCK";
 
+/// Why a segment is refused whose numbers go on beyond what its successor says.
+pub(crate) const OVERLAP: &str = "a group reaches into the next segment";
+
 /// The most segments that are verified at the same time, each in memory as a whole.
 const VERIFIERS_MAX: usize = 4;
 
@@ -275,14 +278,11 @@ fn verify(
     match (superseded_from, stopped) {
         (Some(end), _) if segment.end == end => Ok(()),
         (Some(end), _) if segment.end > end => {
-            let reason = "a group reaches into the next segment";
-            Err(corrupt(
-                segment,
-                &Damage {
-                    offset: groups.offset(),
-                    reason,
-                },
-            ))
+            let damage = Damage {
+                offset: groups.offset(),
+                reason: OVERLAP,
+            };
+            Err(corrupt(segment, &damage))
         }
         (Some(_), None) => {
             let reason = "the file ends before its last record";

@@ -153,6 +153,77 @@ fn records_behind_damage_are_found() {
 }
 
 #[test]
+fn group_of_the_same_number_behind_a_torn_one_proves_nothing() {
+    let dir = two_segments();
+    change(&segments(dir.path())[1], |bytes| {
+        let last = bytes[group(2)..].to_vec();
+        bytes[group(2) + 36] ^= 1;
+        bytes.extend(last);
+    });
+    let inspection = check(dir.path(), &ALL[..5]);
+    let torn = SegmentState::Torn {
+        offset: group(2) as u64,
+        bytes: 2 * 37,
+    };
+    assert_eq!(inspection.segments[1].state, torn);
+}
+
+#[test]
+fn records_that_do_not_fill_their_group_are_torn_at_the_end() {
+    let dir = two_segments();
+    change(&segments(dir.path())[1], |bytes| {
+        let salt = bytes[48..56].to_vec();
+        let checksum = |bytes: &[u8]| crc32fast::hash(&[&salt, bytes].concat()).to_le_bytes();
+        let last = &mut bytes[group(2)..];
+        let whole = last.to_vec();
+        // A record that is said to be longer than the group, under checksums that are right.
+        last[32] = 9;
+        let payload = checksum(&last[32..]);
+        last[24..28].copy_from_slice(&payload);
+        let header = checksum(&last[..28]);
+        last[28..32].copy_from_slice(&header);
+        bytes.extend(whole);
+    });
+    check(dir.path(), &ALL[..5]);
+}
+
+#[test]
+fn segment_that_reaches_into_the_next_one_is_damaged() {
+    let dir = two_segments();
+    let paths = segments(dir.path());
+    let first_group_of_two = |bytes: &mut Vec<u8>| {
+        let salt = bytes[48..56].to_vec();
+        let checksum = |bytes: &[u8]| crc32fast::hash(&[&salt, bytes].concat()).to_le_bytes();
+        let second = bytes[group(1) + 32..group(2)].to_vec();
+        bytes.splice(group(1)..group(2), second);
+        bytes[group(0) + 4] = 2;
+        bytes[group(0) + 16] = 10;
+        let group = &mut bytes[group(0)..];
+        let payload = checksum(&group[32..42]);
+        group[24..28].copy_from_slice(&payload);
+        let header = checksum(&group[..28]);
+        group[28..32].copy_from_slice(&header);
+    };
+    change(&paths[0], first_group_of_two);
+    check(dir.path(), &ALL);
+    let say_end = |end: u8| {
+        change(&paths[1], |bytes| {
+            bytes[40] = end;
+            let checksum = crc32fast::hash(&bytes[..60]);
+            bytes[60..64].copy_from_slice(&checksum.to_le_bytes());
+        });
+    };
+    let tail = ["4 2 d", "5 2 e", "6 2 f"];
+    // In the middle of a group, and in front of the first.
+    for (end, records, offset) in [(2, &["1 1 a", "2 1 b"][..], 106), (0, &[], 64)] {
+        say_end(end);
+        let next = records.len() + 1;
+        let gap = format!("gap 1 {offset}+0 {next}..{next} a group reaches into the next segment");
+        check(dir.path(), &[records, &[gap.as_str()], &tail].concat());
+    }
+}
+
+#[test]
 fn short_segment_before_another_is_damaged() {
     let dir = two_segments();
     change(&segments(dir.path())[0], |bytes| bytes.truncate(group(2)));
