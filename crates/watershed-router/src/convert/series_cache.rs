@@ -91,6 +91,8 @@ struct LineChanges {
     entry_is_new: bool,
     /// The key is new.
     key_is_new: bool,
+    /// The table is new, and the last one.
+    table_is_new: bool,
 }
 
 impl Default for SeriesCache {
@@ -244,6 +246,7 @@ impl SeriesCache {
             return at;
         }
         let at = self.tables.len() as u32;
+        self.line.table_is_new = true;
         self.table_by_name.insert(name.clone(), at);
         self.tables.push(CachedTable {
             id,
@@ -301,6 +304,12 @@ impl SeriesCache {
         if line.entry_is_new {
             self.pop_entry(line.key_is_new);
         }
+        // Or lines that nobody accepts could fill the cache with names.
+        if line.table_is_new
+            && let Some(table) = self.tables.pop()
+        {
+            self.table_by_name.remove(&table.name);
+        }
     }
 
     fn pop_entry(&mut self, with_key: bool) {
@@ -325,14 +334,16 @@ impl SeriesCache {
         }
     }
 
-    /// Forgets all series, not the builders of tables.
+    /// Forgets all series, not the builders of tables. In a table that has one, the keys stay as well: some of
+    /// them have their numbers there, and must not get others.
     fn forget_series(&mut self) {
         self.texts.clear();
         self.entries.clear();
         self.entry_by_hash.clear();
         self.previous = 0;
         self.line = LineChanges::default();
-        for table in &mut self.tables {
+        let round = self.round;
+        for table in self.tables.iter_mut().filter(|of| of.round != round) {
             table.keys = SeriesList::default();
             table.key_by_hash.clear();
             table.numbers.clear();
@@ -374,6 +385,7 @@ impl SeriesCache {
 impl CachedTable {
     fn memory_bytes(&self) -> usize {
         size_of::<Self>()
+            + self.name.as_str().len()
             + self.keys.memory_bytes()
             + self.key_by_hash.allocation_size()
             + self.numbers.capacity() * size_of::<Number>()

@@ -20,6 +20,8 @@ struct World {
     sink: Arc<MemorySink>,
     settings: Settings,
     precision: Precision,
+    /// Of all requests, as in one router.
+    caches: Arc<CachePool>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -68,6 +70,7 @@ impl World {
             sink: Arc::default(),
             settings: Settings::default(),
             precision: Precision::Nanosecond,
+            caches: Arc::default(),
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
                 .unwrap(),
@@ -83,7 +86,8 @@ impl World {
     fn write(&self, body: &[u8]) -> Result<Written, WriteError> {
         let clock = ManualClock::at(Timestamp::from_nanos(10 * DAY + DAY / 2));
         let (catalog, sink) = (Arc::clone(&self.catalog) as _, Arc::clone(&self.sink) as _);
-        let router = Router::new(catalog, sink, Arc::new(clock), self.settings.clone());
+        let mut router = Router::new(catalog, sink, Arc::new(clock), self.settings.clone());
+        router.caches = Arc::clone(&self.caches);
         let body = Bytes::copy_from_slice(body);
         self.runtime
             .block_on(router.write(&database(), body, self.precision))
@@ -583,6 +587,41 @@ fn a_race_that_agrees_disturbs_no_one() {
         .catalog
         .intrude(vec![table("m f:f64 g:i64"), table("n x:tag")]);
     world.check("m f=1 1", "m 1970-01-01; f=1.0 @1");
+}
+
+#[test]
+fn a_table_made_anew_does_not_disturb_the_series_of_others() {
+    let world = World::new().tables(&["m a:tag f:f64", "n f:f64"]);
+    world.check("n f=1 1", "n 1970-01-01; f=1.0 @1");
+    world.catalog.delete("n");
+    world.catalog.create(&[table("n f:f64")]);
+    // The sink insists on series that are distinct.
+    world.check(
+        "m,a=1 f=1 1\nn f=1 2\nm,a=1 f=2 3\nm,a=2 f=3 4",
+        "
+        m 1970-01-01 a=1; f=1.0 @1
+        m 1970-01-01 a=1; f=2.0 @3
+        m 1970-01-01 a=2; f=3.0 @4
+        n 1970-01-01; f=1.0 @2
+        ",
+    );
+}
+
+#[test]
+fn tables_of_refused_lines_are_not_remembered() {
+    let world = World::new().tables(&["m f:f64"]);
+    world.write(b"m f=1 1").unwrap();
+    let bytes = || {
+        let cache = world.caches.take(DatabaseId::new(7));
+        let bytes = cache.memory_bytes();
+        world.caches.put(DatabaseId::new(7), cache);
+        bytes
+    };
+    let before = bytes();
+    let lines: String = (0..1_000).map(|at| format!("t{at},a=1 f=1 x\n")).collect();
+    assert_eq!(world.rejection(&lines).rejected, 1_000);
+    // Room for the one that was being looked at.
+    assert!(bytes() < before + 2_000, "{} after {before}", bytes());
 }
 
 #[test]

@@ -159,6 +159,131 @@ fn body() -> impl Strategy<Value = String> {
         .prop_map(|(lines, times)| (lines.join("\n") + "\n").repeat(times))
 }
 
+/// What happens to a database.
+#[derive(Debug, Clone)]
+enum Event {
+    Request(String),
+    /// Another request is faster with these columns.
+    Race(Vec<TableRequest>),
+    Deletion(&'static str),
+    /// Deleted, and made again with these columns.
+    Replacement(TableRequest),
+}
+
+/// Lines that name few series, differently spelled, and fail at any place, the very end too.
+fn odd_line() -> impl Strategy<Value = String> {
+    let series = select(vec![
+        "m",
+        "m,a=1",
+        "m,a=1",
+        "m,a=2",
+        "m,a=1,b=2",
+        "m,b=2,a=1",
+        "m,a=\\1,b=2",
+        "m,\\a=1",
+        "m,c=1",
+        "m,c=1,d=1",
+        "m,f=1",
+        "n",
+        "n",
+        "n,a=1",
+        "n,a=1",
+        "o,a=1,b=1",
+        "p,a=1",
+        "q",
+    ]);
+    let fields = select(vec![
+        "f=1",
+        "f=1",
+        "f=1",
+        "f=2",
+        "f=1,g=2",
+        "f=1,g=2",
+        "f=1i",
+        "a=1",
+        "b=\"x\"",
+        "f=1,g=2",
+        "g=2,f=1",
+        "g=1u",
+        "f=1,h=1,i=1",
+        "f=1,f=1i",
+        "time=1",
+        "f=1,g=2,f=3",
+    ]);
+    let end = select(vec![
+        "",
+        "",
+        " 900000000000000",
+        " 800000000000000",
+        " 1",
+        " x",
+        " 1 x",
+        ",",
+        ",x=",
+        " 99999999999999999999",
+    ]);
+    (series, fields, end).prop_map(|(series, fields, end)| format!("{series} {fields}{end}"))
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let race = select(vec![
+        "m c:tag",
+        "m f:i64",
+        "m c:f64",
+        "n a:tag f:f64",
+        "o",
+        "p a:f64",
+    ]);
+    prop_oneof![
+        8 => (vec(odd_line(), 0..10), 1..3_usize)
+            .prop_map(|(lines, times)| Event::Request((lines.join("\n") + "\n").repeat(times))),
+        1 => race.prop_map(|text| Event::Race(vec![table(text)])),
+        1 => select(vec!["m", "n", "o"]).prop_map(Event::Deletion),
+        2 => select(vec!["m a:tag f:f64", "n a:tag f:f64 g:f64"])
+            .prop_map(|text| Event::Replacement(table(text))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    /// A router that remembers series against one that has just been started, for each request.
+    #[test]
+    fn what_is_remembered_changes_nothing(
+        events in vec(event(), 1..12),
+        (tables_max, columns_max) in prop_oneof![2 => Just((500, 250)), 1 => (1..5_u32, 2..7_u32)],
+        partial_writes in any::<bool>(),
+    ) {
+        let [remembers, mut forgets] = [(); 2].map(|()| {
+            let mut world = World::with(|schema| {
+                (schema.tables_max, schema.columns_max) = (tables_max, columns_max);
+                schema.retention_nanos = Some(2 * DAY);
+            });
+            world.settings.partial_writes = partial_writes;
+            world
+        });
+        for event in events {
+            for world in [&remembers, &forgets] {
+                match &event {
+                    Event::Request(_) => {}
+                    Event::Race(requests) => world.catalog.intrude(requests.clone()),
+                    Event::Deletion(table) => world.catalog.delete(table),
+                    Event::Replacement(request) => {
+                        world.catalog.delete(request.table.as_str());
+                        world.catalog.create_if_allowed(std::slice::from_ref(request));
+                    }
+                }
+            }
+            if let Event::Request(lines) = &event {
+                forgets.caches = Arc::default();
+                prop_assert_eq!(remembers.outcome(lines), forgets.outcome(lines), "{}", lines);
+                let [one, other] = [&remembers, &forgets].map(|world| world.catalog.schema());
+                prop_assert_eq!(&one.tables, &other.tables);
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
