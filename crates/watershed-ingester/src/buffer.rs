@@ -94,9 +94,11 @@ impl Buffer {
             let Some(partition) = find(&partitions, rows.table, &rows.partition) else {
                 continue;
             };
-            let (before, after) = partition.insert(self.writer, epoch, counter, rows, now);
-            self.account(batch.database, before, after);
-            biggest = biggest.max(after);
+            let writer = self.writer;
+            let (bytes, ()) = self.change(partition, |pieces| {
+                pieces.insert(&partition.id.partition, writer, epoch, counter, rows, now);
+            });
+            biggest = biggest.max(bytes);
         }
         // Last, so that whoever reads it and then looks at the partitions finds the rows.
         self.next_unapplied
@@ -152,9 +154,8 @@ impl Buffer {
     /// The oldest piece of the partition, which from now on doesn't grow; `None` without rows.
     pub(crate) fn freeze_oldest(&self, id: &PartitionId) -> Option<BufferedPiece> {
         let partition = find(&self.partitions.read(), id.table, &id.partition).cloned()?;
-        let (piece, before, after) = partition.freeze_oldest(self.writer)?;
-        self.account(id.database, before, after);
-        Some(piece)
+        let freeze = |pieces: &mut Pieces| pieces.freeze_oldest(&id.partition, self.writer);
+        self.change(&partition, freeze).1
     }
 
     /// Forgets the oldest piece of the partition.
@@ -169,15 +170,31 @@ impl Buffer {
         let Some(partition) = of_table.get(&id.partition) else {
             return;
         };
-        let (before, after, is_empty) = partition.drop_oldest(counters);
+        let drop_oldest = |pieces: &mut Pieces| {
+            pieces.drop_oldest(counters);
+            pieces.is_empty()
+        };
+        let (_, is_empty) = self.change(partition, drop_oldest);
         if is_empty {
             of_table.remove(&id.partition);
         }
         if of_table.is_empty() {
             partitions.remove(&id.table);
         }
-        drop(partitions);
-        self.account(id.database, before, after);
+    }
+
+    /// Changes a partition. Returns its bytes then, and what `change` returns.
+    ///
+    /// It may shrink by any change: a piece that is frozen gives up its hash table, and a tail copied because a
+    /// reader holds it loses its spare capacity.
+    fn change<T>(&self, partition: &Partition, change: impl FnOnce(&mut Pieces) -> T) -> (u64, T) {
+        let mut pieces = partition.pieces.lock();
+        let before = pieces.bytes();
+        let result = change(&mut pieces);
+        let after = pieces.bytes();
+        // Still under the lock: what is taken off must have been put on before.
+        self.account(partition.id.database, before, after);
+        (after, result)
     }
 
     /// Follows a partition from `before` to `after` bytes.
@@ -365,32 +382,6 @@ impl Partition {
         }
     }
 
-    /// Returns the bytes of the partition before and after. It may shrink: a full piece that is frozen
-    /// gives up its hash table, and a tail copied because a reader holds it loses its spare capacity.
-    fn insert(
-        &self,
-        writer: WriterId,
-        epoch: Epoch,
-        counter: Counter,
-        rows: TableBatch,
-        now: Timestamp,
-    ) -> (u64, u64) {
-        let mut pieces = self.pieces.lock();
-        let before = pieces.bytes();
-        if pieces
-            .open
-            .as_ref()
-            .is_some_and(|open| !open.takes(epoch, &rows))
-        {
-            pieces.freeze_open(&self.id.partition, writer);
-        }
-        pieces
-            .open
-            .get_or_insert_with(|| OpenPiece::new(epoch, counter, now))
-            .insert(epoch, counter, rows, now);
-        (before, pieces.bytes())
-    }
-
     fn snapshot(&self, writer: WriterId, times: TimeRange) -> Vec<BufferedPiece> {
         let pieces = self.pieces.lock();
         let frozen = pieces.frozen.iter().map(|frozen| &frozen.piece);
@@ -406,32 +397,6 @@ impl Partition {
             found.push(open.snapshot(&self.id.partition, writer));
         }
         found
-    }
-
-    /// The oldest piece, and the bytes before and after freezing it.
-    fn freeze_oldest(&self, writer: WriterId) -> Option<(BufferedPiece, u64, u64)> {
-        let mut pieces = self.pieces.lock();
-        let before = pieces.bytes();
-        if pieces.frozen.is_empty() {
-            pieces.freeze_open(&self.id.partition, writer);
-        }
-        let oldest = pieces.frozen.front()?.piece.clone();
-        Some((oldest, before, pieces.bytes()))
-    }
-
-    /// Returns the bytes before and after, and whether nothing is left.
-    fn drop_oldest(&self, counters: CounterRange) -> (u64, u64, bool) {
-        let mut pieces = self.pieces.lock();
-        let before = pieces.bytes();
-        if let Some(oldest) = pieces.frozen.pop_front() {
-            invariants::oldest_piece_first(oldest.piece.counters, counters);
-            pieces.frozen_bytes -= oldest.piece.content.memory_bytes();
-        }
-        (
-            before,
-            pieces.bytes(),
-            pieces.frozen.is_empty() && pieces.open.is_none(),
-        )
     }
 
     fn oldest(&self) -> Option<Counter> {
@@ -471,6 +436,50 @@ impl Partition {
 }
 
 impl Pieces {
+    fn insert(
+        &mut self,
+        partition: &PartitionKey,
+        writer: WriterId,
+        epoch: Epoch,
+        counter: Counter,
+        rows: TableBatch,
+        now: Timestamp,
+    ) {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| !open.takes(epoch, &rows))
+        {
+            self.freeze_open(partition, writer);
+        }
+        self.open
+            .get_or_insert_with(|| OpenPiece::new(epoch, counter, now))
+            .insert(epoch, counter, rows, now);
+    }
+
+    /// The oldest piece, from now on frozen.
+    fn freeze_oldest(
+        &mut self,
+        partition: &PartitionKey,
+        writer: WriterId,
+    ) -> Option<BufferedPiece> {
+        if self.frozen.is_empty() {
+            self.freeze_open(partition, writer);
+        }
+        Some(self.frozen.front()?.piece.clone())
+    }
+
+    fn drop_oldest(&mut self, counters: CounterRange) {
+        if let Some(oldest) = self.frozen.pop_front() {
+            invariants::oldest_piece_first(oldest.piece.counters, counters);
+            self.frozen_bytes -= oldest.piece.content.memory_bytes();
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.frozen.is_empty() && self.open.is_none()
+    }
+
     fn freeze_open(&mut self, partition: &PartitionKey, writer: WriterId) {
         let Some(open) = self.open.take() else { return };
         let (first_write, last_write) = (open.first_write(), open.last_write());

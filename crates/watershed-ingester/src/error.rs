@@ -47,6 +47,14 @@ pub enum AppendError {
         /// The limit.
         limit_bytes: u64,
     },
+    /// The batch alone passes what the buffer may hold: it would not fit if there were nothing else.
+    #[error("the batch takes {bytes} bytes of memory, the buffer has at most {limit_bytes}")]
+    LargerThanBuffer {
+        /// The batch in memory.
+        bytes: u64,
+        /// The limit.
+        limit_bytes: u64,
+    },
     /// The ingester takes no more batches.
     #[error("ingester is shutting down")]
     ShuttingDown,
@@ -68,7 +76,7 @@ impl AppendError {
             Self::BufferFull { .. } | Self::LogFull { .. } | Self::DiskFull { .. } => {
                 ErrorKind::Exhausted
             }
-            Self::TooLarge { .. } => ErrorKind::Invalid,
+            Self::TooLarge { .. } | Self::LargerThanBuffer { .. } => ErrorKind::Invalid,
             Self::ShuttingDown | Self::LogStopped | Self::Task(_) => ErrorKind::Unavailable,
             Self::Log(source) => match source.kind() {
                 ErrorKind::Exhausted => ErrorKind::Exhausted,

@@ -291,6 +291,11 @@ impl Inner {
             .map(TableBatch::memory_bytes)
             .sum::<usize>() as u64;
         let limit_bytes = self.settings.buffer_bytes_hard;
+        // To wait or to persist would not help.
+        if bytes > limit_bytes {
+            self.metrics.append_refusals.inc();
+            return Err(AppendError::LargerThanBuffer { bytes, limit_bytes });
+        }
         self.buffer
             .reserve(batch.database, bytes, limit_bytes)
             .map_err(|used_bytes| self.buffer_full(used_bytes))

@@ -157,6 +157,26 @@ fn memory_goes_back_to_zero() {
 }
 
 #[test]
+fn memory_adds_up_when_a_partition_is_frozen_while_it_gets_its_first_rows() {
+    let rows: Vec<Row> = (0..50).map(|n| row(&format!("h{n}"), n, 1)).collect();
+    let batch = write_batch(&testing::schema(), "p", &rows);
+    for _ in 0..3_000 {
+        let (buffer, batch) = (buffer(), batch.clone());
+        std::thread::scope(|scope| {
+            scope.spawn(|| while buffer.freeze_oldest(&id("p")).is_none() {});
+            buffer.insert(
+                Epoch::new(1),
+                Counter::new(1),
+                batch,
+                Timestamp::from_nanos(1),
+            );
+        });
+        let by_partition: u64 = buffer.status().iter().map(|status| status.bytes).sum();
+        assert_eq!(buffer.bytes(), by_partition);
+    }
+}
+
+#[test]
 fn reservations_count_until_they_are_dropped() {
     let buffer = Arc::new(buffer());
     let (a, b) = (DatabaseId::new(1), DatabaseId::new(2));

@@ -203,3 +203,33 @@ fn a_batch_that_finds_no_room_in_a_calm_buffer_gets_it() {
     model.write(&many);
     assert_eq!(node.visible(), model.rows());
 }
+
+#[test]
+fn a_batch_that_can_never_fit_is_not_told_to_come_again() {
+    let mut world = World::new();
+    world.settings.buffer_bytes_hard = 50_000;
+    let node = world.start();
+    let mut model = Model::default();
+    let few: Vec<Row> = rows(0).into_iter().take(100).collect();
+    node.append("p", &few).unwrap();
+    model.write(&few);
+    for _ in 0..3 {
+        let many: Vec<Row> = (1..10).flat_map(rows).collect();
+        let error = node.append("q", &many).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                AppendError::LargerThanBuffer {
+                    limit_bytes: 50_000,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.retry_after(), None);
+    }
+    // Nor is anything persisted for its sake.
+    assert_eq!(node.visible(), model.rows());
+    assert!(node.ingester.buffer_bytes() > 0);
+}
