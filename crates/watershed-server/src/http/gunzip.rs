@@ -34,7 +34,7 @@ pub(super) fn gunzip(body: &[u8], bytes_max: usize, out: &mut Vec<u8>) -> Result
     if let Some(bytes) = single_member_bytes(body).filter(|bytes| *bytes <= bytes_max) {
         // What is there already is overwritten, and need not be made zero first.
         out.resize(bytes, 0);
-        if Decompressor::new().gzip_decompress(body, out) == Ok(bytes) {
+        if Decompressor::new().gzip_decompress(body, out) == Ok(bytes) && ends_with_sum(body, out) {
             return Ok(());
         }
     }
@@ -45,6 +45,15 @@ pub(super) fn gunzip(body: &[u8], bytes_max: usize, out: &mut Vec<u8>) -> Result
         return Err(GunzipError::TooLarge);
     }
     Ok(())
+}
+
+/// Whether the checksum at the end of the body is that of the text. libdeflate stops behind the first member and does
+/// not mind what follows: a second one, perhaps, whose first bytes are damaged.
+fn ends_with_sum(body: &[u8], text: &[u8]) -> bool {
+    let Some([a, b, c, d, ..]) = body.last_chunk::<8>() else {
+        return false;
+    };
+    u32::from_le_bytes([*a, *b, *c, *d]) == libdeflater::crc32(text)
 }
 
 /// The decompressed length that the body claims, if it can only be a single member.
@@ -140,6 +149,20 @@ mod tests {
         }
         assert!(unpacked(&whole[..whole.len() - 1], 1 << 20).is_err());
         assert!(unpacked(b"m f=1", 1 << 20).is_err());
+    }
+
+    #[test]
+    fn a_second_member_whose_first_bytes_are_damaged_is_not_left_out() {
+        // Of the same length, so that the end of the body is right for the first one.
+        let (a, b) = (gzip(b"m f=1\n"), gzip(b"m f=2\n"));
+        for at in 0..MEMBER_START.len() {
+            let mut damaged = b.clone();
+            damaged[at] ^= 0xff;
+            let body = [a.clone(), damaged].concat();
+            assert!(unpacked(&body, 100).is_err(), "byte {at}");
+        }
+        let garbage = [a.as_slice(), b"garbage", &6_u32.to_le_bytes()].concat();
+        assert!(unpacked(&garbage, 100).is_err());
     }
 
     #[test]
