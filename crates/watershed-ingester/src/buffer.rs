@@ -264,9 +264,9 @@ impl Buffer {
         })
     }
 
-    /// Whether the database may get any memory now; if not, how much is used.
-    pub(crate) fn has_room(&self, database: DatabaseId, limit: u64) -> Result<(), u64> {
-        self.accounts.lock().check(database, 1, limit)
+    /// Whether the database may get so much memory now; if not, how much is used.
+    pub(crate) fn has_room(&self, database: DatabaseId, bytes: u64, limit: u64) -> Result<(), u64> {
+        self.accounts.lock().check(database, bytes, limit)
     }
 
     fn all(&self) -> Vec<Arc<Partition>> {

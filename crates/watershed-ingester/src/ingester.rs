@@ -156,12 +156,13 @@ impl Ingester {
         answered.await.unwrap_or(Err(AppendError::LogStopped))
     }
 
-    /// Whether a batch of this database would be taken in now: a cheap look at memory, log and disk, for
-    /// those who still have to read it. It promises nothing.
+    /// Whether batches of this database that take so much memory would be taken in now: a cheap look at memory,
+    /// log and disk, for those who still have to read them. It promises nothing. `bytes` is an estimate: a quarter of
+    /// the buffer is all that anything is refused for on its account.
     ///
     /// # Errors
     /// What [`append`](Self::append) would say.
-    pub fn accepts(&self, database: DatabaseId) -> Result<(), AppendError> {
+    pub fn accepts(&self, database: DatabaseId, bytes: u64) -> Result<(), AppendError> {
         let inner = &self.inner;
         if inner.closing.load(Ordering::SeqCst) {
             return Err(AppendError::ShuttingDown);
@@ -169,7 +170,8 @@ impl Ingester {
         inner.check_disk()?;
         inner.check_log(inner.log.disk_bytes())?;
         let limit_bytes = inner.settings.buffer_bytes_hard;
-        let room = inner.buffer.has_room(database, limit_bytes);
+        let bytes = bytes.clamp(1, (limit_bytes / 4).max(1));
+        let room = inner.buffer.has_room(database, bytes, limit_bytes);
         room.map_err(|used_bytes| inner.buffer_full(used_bytes))
     }
 

@@ -82,6 +82,11 @@ impl Shares {
         self.held.lock().total
     }
 
+    /// What a database holds.
+    pub fn held_by(&self, database: DatabaseId) -> u64 {
+        self.held.lock().of(database)
+    }
+
     /// What each database holds that holds something, in no order.
     pub fn by_database(&self) -> Vec<(DatabaseId, u64)> {
         let held = self.held.lock();

@@ -27,8 +27,8 @@ impl WriteSink for LocalSink {
 }
 
 impl Pressure for LocalSink {
-    fn refusal(&self, database: DatabaseId) -> Option<Refusal> {
-        let error = self.0.accepts(database).err()?;
+    fn refusal(&self, database: DatabaseId, columns_bytes: u64) -> Option<Refusal> {
+        let error = self.0.accepts(database, columns_bytes).err()?;
         let reason = match &error {
             AppendError::BufferFull { .. } => Reason::Buffer,
             AppendError::LogFull { .. } => Reason::Log,

@@ -183,9 +183,9 @@ fn reservations_count_until_they_are_dropped() {
     let first = buffer.reserve(a, 60, 100).unwrap();
     assert_eq!(buffer.reserve(b, 41, 100).unwrap_err(), 60);
     let second = buffer.reserve(b, 40, 100).unwrap();
-    assert_eq!(buffer.has_room(a, 100), Err(100));
+    assert_eq!(buffer.has_room(a, 1, 100), Err(100));
     drop(first);
-    assert_eq!(buffer.has_room(a, 100), Ok(()));
+    assert_eq!(buffer.has_room(a, 1, 100), Ok(()));
     assert!(buffer.reserve(a, 60, 100).is_ok());
     drop(second);
 }
@@ -220,7 +220,7 @@ fn rows_of_one_database_leave_memory_to_the_others() {
     let (one, other) = (DatabaseId::new(1), DatabaseId::new(2));
     insert(&buffer, 1, 1, "p", &[row("a", 1, 1)]);
     let limit = buffer.bytes() + buffer.bytes() / 4;
-    assert_eq!(buffer.has_room(one, limit), Err(buffer.bytes()));
-    assert_eq!(buffer.has_room(other, limit), Ok(()));
+    assert_eq!(buffer.has_room(one, 1, limit), Err(buffer.bytes()));
+    assert_eq!(buffer.has_room(other, 1, limit), Ok(()));
     assert_eq!(buffer.bytes_by_database(), [(one, buffer.bytes())]);
 }

@@ -143,12 +143,12 @@ fn a_disk_below_its_reserve_refuses_appends_and_shows_rows() {
     let mut world = World::new();
     let node = world.start();
     node.append("p", &[row("a", 1, 1)]).unwrap();
-    assert!(node.ingester.accepts(node.database).is_ok());
+    assert!(node.ingester.accepts(node.database, 1).is_ok());
     node.crash();
     world.settings.disk_reserve_bytes = Some(u64::MAX);
     let node = world.start();
     for error in [
-        node.ingester.accepts(node.database).unwrap_err(),
+        node.ingester.accepts(node.database, 1).unwrap_err(),
         node.append("p", &[row("a", 2, 2)]).unwrap_err(),
     ] {
         assert!(matches!(error, AppendError::DiskFull { .. }), "{error}");
@@ -171,8 +171,8 @@ fn a_database_that_fills_the_buffer_leaves_room_for_another() {
     let mut model = Model::default();
     fill(&node, &mut model);
     let other = watershed_model::DatabaseId::new(node.database.get() + 1);
-    assert!(node.ingester.accepts(node.database).is_err());
-    assert!(node.ingester.accepts(other).is_ok());
+    assert!(node.ingester.accepts(node.database, 1).is_err());
+    assert!(node.ingester.accepts(other, 1).is_ok());
     let mut batch = node.batch("q", &[row("a", 1, 1)]);
     batch.database = other;
     node.block_on(node.ingester.append(batch)).unwrap();

@@ -21,8 +21,9 @@ use watershed_model::DatabaseId;
 
 /// Tells whether those who would store a write are able to.
 pub trait Pressure: fmt::Debug + Send + Sync {
-    /// Why a write to the database would be refused now. Asked for every write: it must be cheap.
-    fn refusal(&self, database: DatabaseId) -> Option<Refusal>;
+    /// Why a write to the database would be refused now, when so many bytes of columns are on the way there, those of
+    /// this write included. Asked for every write: it must be cheap.
+    fn refusal(&self, database: DatabaseId, columns_bytes: u64) -> Option<Refusal>;
 }
 
 /// Why writes are refused by those who would store them.
@@ -74,7 +75,10 @@ impl Admission {
                 "the server is shutting down",
             ));
         }
-        if let Some(refusal) = self.pressure.refusal(database) {
+        // What others have been let in with will be in the buffer before this is: to read a body only to find the
+        // buffer full is the dearest way to refuse it.
+        let columns_bytes = columns_of(self.bytes.held_by(database).saturating_add(bytes));
+        if let Some(refusal) = self.pressure.refusal(database, columns_bytes) {
             self.metrics.count_refusal(refusal.reason);
             let mut answer = ApiError::new(Code::Unavailable, refusal.message);
             answer.retry_after_seconds = Some(refusal.retry_after_seconds);
@@ -92,6 +96,11 @@ impl Admission {
             metrics: self.metrics.clone(),
         })
     }
+}
+
+/// The part of the memory of writes that is for their columns.
+const fn columns_of(bytes: u64) -> u64 {
+    bytes / 2
 }
 
 fn overloaded(metrics: &Metrics, reason: Reason) -> ApiError {

@@ -52,8 +52,8 @@ pub(super) async fn read_body(
     buffers: &BodyBuffers,
 ) -> Result<Bytes, ApiError> {
     if let Err(error) = expected_bytes(headers, bytes_max) {
-        drain(headers, body).await;
-        return Err(error);
+        let drained = drain(headers, body).await;
+        return Err(error.with_body_unread(!drained));
     }
     let limits = Limits {
         bytes_max,
@@ -160,26 +160,28 @@ const fn with_columns(bytes: usize) -> u64 {
 
 /// Reads and forgets the body of a request that is refused, so that the connection can be used again. A
 /// long or slow one is not waited for, and one that the client has not begun to send is not asked for: the
-/// connection is then closed after the answer.
-pub(super) async fn drain(headers: &HeaderMap, body: Body) {
+/// connection is then closed after the answer. Tells whether the body was read to its end.
+pub(super) async fn drain(headers: &HeaderMap, body: Body) -> bool {
     if headers.contains_key(EXPECT)
         || announced_bytes(headers).is_some_and(|bytes| bytes > DRAIN_BYTES_MAX as u64)
     {
-        return;
+        return false;
     }
-    // Whether it ends in time or not, the answer is the same.
-    let _ = tokio::time::timeout(DRAIN_TIME, forget(body)).await;
+    let forgotten = tokio::time::timeout(DRAIN_TIME, forget(body)).await;
+    forgotten.unwrap_or(false)
 }
 
-async fn forget(body: Body) {
+async fn forget(body: Body) -> bool {
     let mut stream = body.into_data_stream();
     let mut bytes = 0;
-    while let Some(Ok(part)) = stream.next().await {
+    while let Some(part) = stream.next().await {
+        let Ok(part) = part else { return false };
         bytes += part.len();
         if bytes > DRAIN_BYTES_MAX {
-            return;
+            return false;
         }
     }
+    true
 }
 
 pub(super) fn is_gzip(headers: &HeaderMap) -> Result<bool, ApiError> {

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 use watershed_model::ErrorKind;
@@ -106,6 +106,9 @@ pub(crate) struct ApiError {
     pub(crate) line: Option<usize>,
     pub(crate) retry_after_seconds: Option<u64>,
     pub(crate) dialect: Dialect,
+    /// Part of the request's body was not read, so the connection ends with the answer, and the answer says so:
+    /// a client that used it again would wait for nothing.
+    pub(crate) body_unread: bool,
 }
 
 impl ApiError {
@@ -118,6 +121,7 @@ impl ApiError {
             line: None,
             retry_after_seconds,
             dialect: Dialect::V2,
+            body_unread: false,
         }
     }
 
@@ -159,6 +163,12 @@ impl ApiError {
         self
     }
 
+    #[must_use]
+    pub(crate) fn with_body_unread(mut self, unread: bool) -> Self {
+        self.body_unread = unread;
+        self
+    }
+
     fn body(&self) -> Value {
         let mut body = Map::new();
         if self.dialect == Dialect::V1 {
@@ -192,6 +202,10 @@ impl IntoResponse for ApiError {
         headers.insert(X_INFLUXDB_ERROR, header_text(shown));
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.body_unread {
+            // HTTP/2 has streams for that, and hyper leaves the header out there.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

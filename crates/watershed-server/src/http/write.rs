@@ -59,8 +59,8 @@ async fn write(
     let (target, mut permit) = match admit(state, target, password, &head.headers).await {
         Ok(admitted) => admitted,
         Err(error) => {
-            drain(&head.headers, body).await;
-            return Err(error);
+            let drained = drain(&head.headers, body).await;
+            return Err(error.with_body_unread(!drained));
         }
     };
     let limits = Limits {
@@ -75,7 +75,8 @@ async fn write(
         &state.body_buffers,
         &mut permit,
     )
-    .await?;
+    .await
+    .map_err(|error| error.with_body_unread(true))?;
     // A task of its own: when the client goes away now, work that has begun goes on, and so must the permit, or
     // clients that come and go could begin any amount of it.
     let work = tokio::spawn(store(state.clone(), target, gzip, body, permit));

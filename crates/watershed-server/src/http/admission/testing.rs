@@ -12,7 +12,7 @@ use watershed_model::DatabaseId;
 struct Answers(Option<Refusal>);
 
 impl Pressure for Answers {
-    fn refusal(&self, _: DatabaseId) -> Option<Refusal> {
+    fn refusal(&self, _: DatabaseId, _: u64) -> Option<Refusal> {
         self.0.clone()
     }
 }
