@@ -112,11 +112,37 @@ pub fn convert(
     converter.finish()
 }
 
-/// About how many lines a body has, by the length of the first one.
-fn rows_expected(body: &str) -> usize {
-    let first = memchr::memchr(b'\n', body.as_bytes()).unwrap_or(body.len());
-    // One more, since a vector that is a row too short doubles.
-    (body.len() / (first + 1) + 1).min(ROWS_EXPECTED_MAX)
+/// The memory that a request may take.
+#[derive(Debug)]
+struct Room {
+    /// How many cells more there may be.
+    cells: usize,
+    /// How many rows a table will have if all lines are its own and like the first one.
+    rows_expected: usize,
+    /// For how many values room may still be made before they are there: in a body of one table, whose lines take
+    /// six bytes and four more for each further field, this is enough for all; with many tables, each of few
+    /// rows, it is not, and bounds what they take.
+    values_ahead: usize,
+}
+
+impl Room {
+    fn new(body: &str, cells_max: usize) -> Self {
+        let first = memchr::memchr(b'\n', body.as_bytes()).unwrap_or(body.len());
+        // One more, since a vector that is a row too short doubles.
+        let rows = body.len() / (first + 1) + 1;
+        Self {
+            cells: cells_max,
+            rows_expected: rows.min(ROWS_EXPECTED_MAX),
+            values_ahead: body.len() / 2,
+        }
+    }
+
+    /// For how many rows a new column should have room.
+    fn rows(&mut self) -> usize {
+        let rows = self.rows_expected.min(self.values_ahead);
+        self.values_ahead -= rows;
+        rows
+    }
 }
 
 struct Converter<'a, 'c> {
@@ -128,8 +154,7 @@ struct Converter<'a, 'c> {
     tables: Vec<TableBuilder<'a>>,
     /// How many of `tables` the schema lacks.
     tables_new: u32,
-    rows_expected: usize,
-    cells_left: usize,
+    room: Room,
     rejections: Rejections,
     /// The table the current line has touched, and how many there were before the line.
     current: Option<u32>,
@@ -154,8 +179,7 @@ impl<'a, 'c> Converter<'a, 'c> {
             oldest: Timestamp::from_nanos(oldest),
             tables: Vec::new(),
             tables_new: 0,
-            rows_expected: rows_expected(body),
-            cells_left: rules.cells_max,
+            room: Room::new(body, rules.cells_max),
             rejections: Rejections::default(),
             current: None,
             tables_before: 0,
@@ -186,8 +210,8 @@ impl<'a, 'c> Converter<'a, 'c> {
         let time = self.time(parser, place)?;
         let table = &mut self.tables[place.table as usize];
         table.check_limit()?;
-        let cells = self.cells_left.checked_sub(table.field_count());
-        self.cells_left = cells.ok_or_else(|| Box::new(Fault::TooManyCells))?;
+        let cells = self.room.cells.checked_sub(table.field_count());
+        self.room.cells = cells.ok_or_else(|| Box::new(Fault::TooManyCells))?;
         table.commit(place.series, time);
         Ok(())
     }
@@ -233,7 +257,8 @@ impl<'a, 'c> Converter<'a, 'c> {
         if Some(known.id()) != id {
             return None;
         }
-        Some(self.build(cached, TableBuilder::known(known, self.rows_expected)))
+        let builder = TableBuilder::known(known, self.room.rows());
+        Some(self.build(cached, builder))
     }
 
     fn fields(&mut self, parser: &mut Parser<'a>, place: Place) -> LineResult<()> {
@@ -253,7 +278,7 @@ impl<'a, 'c> Converter<'a, 'c> {
             let at = if field.expected {
                 guess
             } else {
-                match table.find_field(previous, field, &mut self.cells_left)? {
+                match table.find_field(previous, field, &mut self.room)? {
                     Step::Field(at) => at,
                     Step::Dropped => continue,
                 }
@@ -298,14 +323,14 @@ impl<'a, 'c> Converter<'a, 'c> {
         }
         let (builder, id) = match self.schema.table(name) {
             Some(known) => (
-                TableBuilder::known(known, self.rows_expected),
+                TableBuilder::known(known, self.room.rows()),
                 Some(known.id()),
             ),
             None => {
                 self.check_tables_limit()?;
                 self.tables_new += 1;
                 let columns_max = self.schema.columns_max;
-                let builder = TableBuilder::new(name.into(), columns_max, self.rows_expected);
+                let builder = TableBuilder::new(name.into(), columns_max, self.room.rows());
                 (builder, None)
             }
         };
@@ -357,7 +382,7 @@ impl<'a, 'c> Converter<'a, 'c> {
     /// Takes back all that the current line has added.
     fn undo(&mut self) {
         let Some(table) = self.current else { return };
-        self.cells_left += self.tables[table as usize].undo();
+        self.room.cells += self.tables[table as usize].undo();
         self.cache.undo_line();
         if self.tables.len() > self.tables_before
             && let Some(table) = self.tables.pop()

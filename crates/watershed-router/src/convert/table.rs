@@ -1,5 +1,6 @@
 //! The rows of one table, while lines come in.
 
+use super::Room;
 use super::fault::{Fault, LineResult};
 use super::field::{Clash, FieldBuilder, column_type};
 use foldhash::fast::RandomState;
@@ -64,8 +65,6 @@ pub(super) struct TableBuilder<'a> {
     series: SeriesList,
     row_series: Vec<u32>,
     times: Vec<i64>,
-    /// Room for so many rows is made at once.
-    rows_expected: usize,
     before: Before,
 }
 
@@ -81,7 +80,7 @@ pub(super) struct TableRows {
 }
 
 impl<'a> TableBuilder<'a> {
-    /// A builder for a table of the catalog.
+    /// A builder for a table of the catalog, with room for so many rows.
     pub(super) fn known(schema: &Arc<TableSchema>, rows_expected: usize) -> Self {
         let columns = schema.columns().len() as u32;
         let mut builder = Self::new(schema.name().clone(), schema.columns_max(), rows_expected);
@@ -106,7 +105,6 @@ impl<'a> TableBuilder<'a> {
             series: SeriesList::default(),
             row_series: Vec::with_capacity(rows_expected),
             times: Vec::with_capacity(rows_expected),
-            rows_expected,
             before: Before::default(),
         }
     }
@@ -243,7 +241,7 @@ impl<'a> TableBuilder<'a> {
         &mut self,
         previous: Option<u32>,
         field: &Field<'a>,
-        cells_left: &mut usize,
+        room: &mut Room,
     ) -> LineResult<Step> {
         let name = field.key.name();
         let number = match self.known.get(name.as_ref()) {
@@ -256,7 +254,7 @@ impl<'a> TableBuilder<'a> {
                 ));
             }
             None if name == TIME_COLUMN => return Ok(Step::Dropped),
-            None => match self.add_field(&name, field, cells_left)? {
+            None => match self.add_field(&name, field, room)? {
                 Some(number) => number,
                 None => return Ok(Step::Dropped),
             },
@@ -274,7 +272,7 @@ impl<'a> TableBuilder<'a> {
         &mut self,
         name: &str,
         field: &Field<'a>,
-        cells_left: &mut usize,
+        room: &mut Room,
     ) -> LineResult<Option<u32>> {
         let offered = field.value.kind();
         let column = match self.catalog_column(name) {
@@ -285,8 +283,8 @@ impl<'a> TableBuilder<'a> {
             None if self.make_room() => None,
             None => return Ok(None),
         };
-        let left = cells_left.checked_sub(self.times.len());
-        *cells_left = left.ok_or_else(|| Box::new(Fault::TooManyCells))?;
+        let left = room.cells.checked_sub(self.times.len());
+        room.cells = left.ok_or_else(|| Box::new(Fault::TooManyCells))?;
         let number = self.fields.len() as u32;
         let name = ColumnName::from(name);
         self.known.insert(name.clone(), Known::Field(number));
@@ -295,7 +293,7 @@ impl<'a> TableBuilder<'a> {
             column,
             offered,
             field.key.raw(),
-            self.rows_expected,
+            room.rows(),
         ));
         Ok(Some(number))
     }

@@ -712,6 +712,25 @@ fn few_bytes_can_not_ask_for_much_memory() {
 }
 
 #[test]
+fn rows_of_many_tables_take_the_memory_of_their_values() {
+    let world = World::new();
+    // Lines are expected to be like the first one.
+    let mut lines = "m f=1 1\n".to_owned();
+    let fields: Vec<_> = (0..20).map(|at| format!("f{at}={at}")).collect();
+    for at in 0..500 {
+        writeln!(lines, "t{} {} {at}", at % 100, fields.join(",")).unwrap();
+    }
+    world.write(lines.as_bytes()).unwrap();
+    let batch = world.sink.take().remove(0);
+    let bytes: usize = batch.tables.iter().map(|of| of.memory_bytes()).sum();
+    assert!(
+        bytes < 8 * lines.len(),
+        "{bytes} bytes, of {} of text",
+        lines.len()
+    );
+}
+
+#[test]
 fn refused_lines_use_up_no_memory() {
     let mut world = World::new();
     world.settings.cells_max = 100;
