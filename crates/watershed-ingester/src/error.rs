@@ -76,7 +76,7 @@ impl AppendError {
             Self::BufferFull { .. } | Self::LogFull { .. } | Self::DiskFull { .. } => {
                 ErrorKind::Exhausted
             }
-            Self::TooLarge { .. } | Self::LargerThanBuffer { .. } => ErrorKind::Invalid,
+            Self::TooLarge { .. } | Self::LargerThanBuffer { .. } => ErrorKind::TooLarge,
             Self::ShuttingDown | Self::LogStopped | Self::Task(_) => ErrorKind::Unavailable,
             Self::Log(source) => match source.kind() {
                 ErrorKind::Exhausted => ErrorKind::Exhausted,

@@ -7,6 +7,8 @@
 pub enum ErrorKind {
     /// The request is wrong and stays wrong.
     Invalid,
+    /// The request is right and larger than a limit: the same in smaller parts may pass.
+    TooLarge,
     /// No token, or none that is known.
     Unauthorized,
     /// A known token without the right.

@@ -41,7 +41,8 @@ impl WriteError {
     /// What a caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Rejected(_) | Self::NotUtf8 { .. } | Self::TooLarge(_) => ErrorKind::Invalid,
+            Self::Rejected(_) | Self::NotUtf8 { .. } => ErrorKind::Invalid,
+            Self::TooLarge(_) => ErrorKind::TooLarge,
             Self::DatabaseNotFound(_) => ErrorKind::NotFound,
             Self::Catalog(error) => error.kind(),
             Self::Sink(error) => error.kind,

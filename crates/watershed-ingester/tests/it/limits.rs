@@ -226,7 +226,7 @@ fn a_batch_that_can_never_fit_is_not_told_to_come_again() {
             ),
             "{error}"
         );
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
         assert_eq!(error.retry_after(), None);
     }
     // Nor is anything persisted for its sake.

@@ -11,7 +11,7 @@ const MESSAGE_BYTES_MAX: usize = 2000;
 /// The one table from kinds of errors to gRPC codes.
 pub(super) const fn code(kind: ErrorKind) -> Code {
     match kind {
-        ErrorKind::Invalid => Code::InvalidArgument,
+        ErrorKind::Invalid | ErrorKind::TooLarge => Code::InvalidArgument,
         ErrorKind::Unauthorized => Code::Unauthenticated,
         ErrorKind::Forbidden => Code::PermissionDenied,
         ErrorKind::NotFound => Code::NotFound,

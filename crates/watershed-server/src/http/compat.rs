@@ -76,6 +76,7 @@ impl Code {
     pub(crate) const fn of(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::Invalid => Self::Invalid,
+            ErrorKind::TooLarge => Self::TooLarge,
             ErrorKind::Unauthorized => Self::Unauthorized,
             ErrorKind::Forbidden => Self::Forbidden,
             ErrorKind::NotFound => Self::NotFound,

@@ -1046,7 +1046,7 @@ fn writes_over_the_limit_are_asked_to_come_back() {
 }
 
 #[test]
-fn a_full_buffer_asks_to_come_back() {
+fn a_batch_larger_than_the_buffer_is_to_be_split() {
     let server = server_with(&["--buffer-bytes-max", "1"]);
     check(
         &server,
@@ -1054,14 +1054,7 @@ fn a_full_buffer_asks_to_come_back() {
         > POST /api/v2/write?bucket=db
         >
         > m f=1 1
-        < 503 {"code":"unavailable","message":"ingester overloaded - persisting backlog: the write buffer holds 0 of 1 bytes"}
-        < Retry-After: 5
-
-        > POST /write?db=db
-        >
-        > m f=1 1
-        < 503 {"error":"ingester overloaded - persisting backlog: the write buffer holds 0 of 1 bytes","code":"unavailable","message":"ingester overloaded - persisting backlog: the write buffer holds 0 of 1 bytes"}
-        < Retry-After: 5
+        < 413 {"code":"request too large","message":"the batch takes 36 bytes of memory, the buffer has at most 1"}
         "#,
     );
     assert_eq!(count(&server, "m"), 0);
