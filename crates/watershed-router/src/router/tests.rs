@@ -707,7 +707,7 @@ fn few_bytes_can_not_ask_for_much_memory() {
     for body in [wide.clone() + &narrow.repeat(20), narrow.repeat(30) + &wide] {
         let error = world.write(body.as_bytes()).unwrap_err();
         assert!(matches!(error, WriteError::TooLarge(_)), "{error}");
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
     }
 }
 
