@@ -180,11 +180,15 @@ fn run<T>(mut writer: Writer, queue: &Queue<T>, mut on_group: impl FnMut(Outcome
     let _close = CloseAtEnd(queue);
     // Goes round between here and the queue.
     let mut entries = Vec::new();
+    let mut is_failing = false;
     while queue.take(&mut entries) {
         let written = writer.write(&entries);
         let payloads = entries.drain(..).map(|entry| entry.payload);
         on_group(match written {
             Ok(first) => {
+                if std::mem::take(&mut is_failing) {
+                    tracing::info!("the log can be written again");
+                }
                 let counters = (first.get()..).map(Counter::new);
                 let durable = counters.zip(payloads);
                 let durable = durable.map(|(counter, payload)| Durable { counter, payload });
@@ -192,10 +196,13 @@ fn run<T>(mut writer: Writer, queue: &Queue<T>, mut on_group: impl FnMut(Outcome
             }
             Err(error) => {
                 writer.shared.stats.add_failure();
-                let cause = std::error::Error::source(&error)
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
-                tracing::error!(%error, cause, "could not write group to log");
+                // Said once: on a full disk this happens with every group.
+                if !std::mem::replace(&mut is_failing, true) {
+                    let cause = std::error::Error::source(&error)
+                        .map(ToString::to_string)
+                        .unwrap_or_default();
+                    tracing::error!(%error, cause, "the log can't be written");
+                }
                 Outcome::Failed(Failure {
                     payloads: payloads.collect(),
                     error,

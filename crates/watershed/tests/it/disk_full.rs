@@ -31,7 +31,7 @@ const PADDING_BYTES: usize = 4_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server may call an error when its disk is full. A person must look then.
-const FULL_DISK_ERRORS: &[&str] = &["could not write group to log", "persisting fails"];
+const FULL_DISK_ERRORS: &[&str] = &["the log can't be written", "persisting fails"];
 
 /// A small disk, mounted in a mount namespace of its own on a directory. It goes away with the process that
 /// keeps it, which ends when its input does.
