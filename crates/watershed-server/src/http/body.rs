@@ -167,12 +167,16 @@ pub(super) async fn drain(headers: &HeaderMap, body: Body) -> bool {
     {
         return false;
     }
-    let forgotten = tokio::time::timeout(DRAIN_TIME, forget(body)).await;
+    forget(&mut body.into_data_stream()).await
+}
+
+/// Reads and drops what is left of a body, if that is not too long and does not take too long.
+async fn forget(stream: &mut BodyDataStream) -> bool {
+    let forgotten = tokio::time::timeout(DRAIN_TIME, forget_all(stream)).await;
     forgotten.unwrap_or(false)
 }
 
-async fn forget(body: Body) -> bool {
-    let mut stream = body.into_data_stream();
+async fn forget_all(stream: &mut BodyDataStream) -> bool {
     let mut bytes = 0;
     while let Some(part) = stream.next().await {
         let Ok(part) = part else { return false };
@@ -239,6 +243,9 @@ fn too_slow() -> ApiError {
 }
 
 /// Reads a body to its end. `room` is told the new length before each part is kept, and may object.
+///
+/// What comes behind a part that is refused is read and dropped, as [`drain`] does: a client that is still sending
+/// would see its connection break, and not the answer.
 async fn collect(
     headers: &HeaderMap,
     body: Body,
@@ -252,17 +259,33 @@ async fn collect(
         started: Instant::now(),
         len: 0,
     };
-    let Some(first) = parts.next(&mut room).await? else {
+    match gather(&mut parts, headers, buffers, &mut room).await {
+        Err(error) if matches!(error.code, Code::Unavailable | Code::TooLarge) => {
+            let drained = forget(&mut parts.stream).await;
+            Err(error.with_body_unread(!drained))
+        }
+        Err(error) => Err(error.with_body_unread(true)),
+        whole => whole,
+    }
+}
+
+async fn gather(
+    parts: &mut Parts,
+    headers: &HeaderMap,
+    buffers: &BodyBuffers,
+    room: &mut impl FnMut(usize) -> Result<(), ApiError>,
+) -> Result<Bytes, ApiError> {
+    let Some(first) = parts.next(room).await? else {
         return Ok(Bytes::new());
     };
-    let Some(second) = parts.next(&mut room).await? else {
+    let Some(second) = parts.next(room).await? else {
         // A body that came in one part is passed on without a copy.
         return Ok(first);
     };
     let announced = announced_bytes(headers).unwrap_or(0);
     let announced = usize::try_from(announced)
         .unwrap_or(0)
-        .min(limits.bytes_max);
+        .min(parts.limits.bytes_max);
     let mut whole = buffers.take();
     whole.clear();
     whole.reserve(announced.max(parts.len));
@@ -270,7 +293,7 @@ async fn collect(
     let mut part = Some(second);
     while let Some(bytes) = part {
         whole.extend_from_slice(&bytes);
-        part = parts.next(&mut room).await?;
+        part = parts.next(room).await?;
     }
     Ok(buffers.share(whole))
 }

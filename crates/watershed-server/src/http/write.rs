@@ -75,8 +75,7 @@ async fn write(
         &state.body_buffers,
         &mut permit,
     )
-    .await
-    .map_err(|error| error.with_body_unread(true))?;
+    .await?;
     // A task of its own: when the client goes away now, work that has begun goes on, and so must the permit, or
     // clients that come and go could begin any amount of it.
     let work = tokio::spawn(store(state.clone(), target, gzip, body, permit));

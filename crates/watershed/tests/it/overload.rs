@@ -47,6 +47,8 @@ fn assert_refused(server: &Server, database: &str, length: &str) {
     for answer in [&v2, &v1] {
         assert_eq!(answer.status, 503, "{}", answer.text());
         assert_eq!(answer.header("retry-after"), "1");
+        // The body was not asked for, so nothing more can come on this connection.
+        assert_eq!(answer.header("connection"), "close");
     }
     let body = json!({ "code": "unavailable", "message": OVERLOADED });
     assert_eq!(v2.json(), body);
