@@ -141,10 +141,14 @@ fn edited(bytes: &[u8]) {
         salvaged.starts_with(&all[..intact]),
         "intact records are not salvaged"
     );
-    assert!(
-        salvaged.iter().all(|record| all.contains(record)),
-        "a record that was never appended is salvaged"
-    );
+    // Without its header a segment's salt is worked out from a group, and of the group's two checksums only one is
+    // left to tell damage. By chance it misses one in four billion; changes made for the purpose pass.
+    if edits.headers_are_whole() {
+        assert!(
+            salvaged.iter().all(|record| all.contains(record)),
+            "a record that was never appended is salvaged"
+        );
+    }
     let Some(shown) = replayed else {
         return;
     };
@@ -202,6 +206,14 @@ impl Edits {
         let appends = matches!((what >> 1) % 6, 2 | 4);
         let first = if appends { self.files[file].len() } else { at };
         self.from[file] = self.from[file].min(first);
+    }
+
+    /// Whether both segments still begin as they were written.
+    fn headers_are_whole(&self) -> bool {
+        let written = [&written().older, &written().newest];
+        let header = |bytes: &[u8]| bytes.get(..SEGMENT_HEADER_BYTES).map(<[u8]>::to_vec);
+        let mut pairs = self.files.iter().zip(written);
+        pairs.all(|(file, written)| header(file) == header(written))
     }
 
     /// How many records stand in front of all changes.

@@ -154,6 +154,8 @@ pub fn inspect(dir: &Path) -> Result<Inspection, Error> {
 /// Shows every intact record of the log in `dir`, oldest first, also behind damage, and where records are
 /// missing. Changes nothing. Holds one segment in memory at a time.
 ///
+/// A segment whose header is lost, and the salt with it, has one checksum a group left that can tell damage, of 32 bits.
+///
 /// Records that were not acknowledged may be among them: where damage hides which ones those are, all
 /// are shown, and a number may then come twice; the later one counts.
 ///
