@@ -51,6 +51,13 @@ const ENGINE: &[&str] = &[
     "-verbosity=0",
 ];
 
+/// The search that is part of all checks begins the same each time: what it finds, the change at hand has brought.
+/// Searches by hand begin at random and go further.
+const SEED_OF_CHECKS: u32 = 1;
+
+/// What the engine takes for "at random".
+const SEED_AT_RANDOM: u32 = 0;
+
 /// The bytes of an input that are shown.
 const SHOWN_BYTES_MAX: usize = 4096;
 
@@ -63,16 +70,20 @@ pub(crate) struct Finding {
     per_second: Option<u64>,
 }
 
-/// `cargo xtask fuzz [--target NAME]… [--seconds N]`. Answers whether nothing was found.
+/// `cargo xtask fuzz [--target NAME]… [--seconds N] [--seed N]`. Answers whether nothing was found.
 ///
 /// # Errors
 /// When the arguments make no sense, or the targets can't be built.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<bool> {
-    let Choice { targets, seconds } = Choice::parse(arguments)?;
+    let Choice {
+        targets,
+        seconds,
+        seed,
+    } = Choice::parse(arguments)?;
     if let Some(lack) = lack() {
         bail!("{lack}");
     }
-    let findings = fuzz(&targets, seconds)?;
+    let findings = fuzz(&targets, seconds, seed)?;
     Ok(findings.iter().all(|finding| finding.wrong.is_none()))
 }
 
@@ -91,17 +102,18 @@ pub(crate) fn lack() -> Option<String> {
 /// # Errors
 /// When they can't be built.
 pub(crate) fn fuzz_all() -> anyhow::Result<Vec<Finding>> {
-    fuzz(TARGETS, SECONDS)
+    fuzz(TARGETS, SECONDS, SEED_OF_CHECKS)
 }
 
 struct Choice {
     targets: Vec<&'static str>,
     seconds: u64,
+    seed: u32,
 }
 
 impl Choice {
     fn parse(arguments: &[String]) -> anyhow::Result<Self> {
-        let (mut targets, mut seconds) = (Vec::new(), SECONDS);
+        let (mut targets, mut seconds, mut seed) = (Vec::new(), SECONDS, SEED_AT_RANDOM);
         for pair in arguments.chunks(2) {
             match pair {
                 [flag, name] if flag == "--target" => {
@@ -113,8 +125,11 @@ impl Choice {
                 [flag, number] if flag == "--seconds" => {
                     seconds = number.parse().context("read the number of seconds")?;
                 }
+                [flag, number] if flag == "--seed" => {
+                    seed = number.parse().context("read the seed")?;
+                }
                 _ => bail!(
-                    "can't make sense of \"{}\"; expected --target NAME or --seconds N",
+                    "can't make sense of \"{}\"; expected --target NAME, --seconds N or --seed N",
                     pair.join(" ")
                 ),
             }
@@ -122,11 +137,15 @@ impl Choice {
         if targets.is_empty() {
             targets.extend(TARGETS);
         }
-        Ok(Self { targets, seconds })
+        Ok(Self {
+            targets,
+            seconds,
+            seed,
+        })
     }
 }
 
-fn fuzz(targets: &[&'static str], seconds: u64) -> anyhow::Result<Vec<Finding>> {
+fn fuzz(targets: &[&'static str], seconds: u64, seed: u32) -> anyhow::Result<Vec<Finding>> {
     let programs = build()?;
     let kept = workspace::cache("fuzz-findings")?;
     let waiting = Mutex::new(targets.iter().copied());
@@ -134,7 +153,7 @@ fn fuzz(targets: &[&'static str], seconds: u64) -> anyhow::Result<Vec<Finding>> 
     let worker = || {
         let mut findings = Vec::new();
         while let Some(target) = next() {
-            let finding = fuzz_one(&programs, target, seconds, &kept);
+            let finding = fuzz_one(&programs, target, seconds, seed, &kept);
             let finding = finding.unwrap_or_else(|error| Finding {
                 target,
                 wrong: Some(format!("{error:#}")),
@@ -197,6 +216,7 @@ fn fuzz_one(
     programs: &Programs,
     target: &'static str,
     seconds: u64,
+    seed: u32,
     kept: &Path,
 ) -> anyhow::Result<Finding> {
     let name = format!("fuzz-{}", target.replace('_', "-"));
@@ -211,6 +231,7 @@ fn fuzz_one(
         .arg(fuzz.join("corpus").join(target))
         .args(ENGINE)
         .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-seed={seed}"))
         .arg(format!("-artifact_prefix={}/{target}-", kept.display()));
     let dictionary = fuzz.join("dictionaries").join(format!("{target}.dict"));
     if dictionary.is_file() {
