@@ -3,7 +3,7 @@
 use super::admission::Permit;
 use super::body_buffers::BodyBuffers;
 use super::compat::{ApiError, Code};
-use super::gunzip::{GunzipError, gunzip};
+use super::gunzip::{GunzipError, claimed_bytes, gunzip};
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -22,9 +22,6 @@ const STEP_BYTES: usize = 64 << 10;
 
 /// How many times longer line protocol is than its gzip, for a first guess.
 const GZIP_RATIO: u64 = 8;
-
-/// No gzip can be shorter than its content by more.
-const GZIP_RATIO_MAX: usize = 1032;
 
 /// A body that comes slower than this, and takes longer than a client may be silent, is given up: it would
 /// hold its memory for hours.
@@ -132,7 +129,8 @@ fn inflate(
     buffers: &BodyBuffers,
     permit: &mut Permit,
 ) -> Result<Bytes, ApiError> {
-    let mut limit = announced_content(body).max(STEP_BYTES).min(bytes_max);
+    let claimed = claimed_bytes(body).unwrap_or(0);
+    let mut limit = claimed.max(STEP_BYTES).min(bytes_max);
     loop {
         permit.set_bytes((body.len() + limit) as u64)?;
         match unpack(body, limit, buffers) {
@@ -143,14 +141,6 @@ fn inflate(
             Err(error) => return Err(gunzip_error(&error, bytes_max)),
         }
     }
-}
-
-/// The length that the last member of a gzip stream ends with (RFC 1952, ISIZE), as far as it is possible.
-fn announced_content(gzip: &[u8]) -> usize {
-    let length = gzip
-        .last_chunk()
-        .map_or(0, |last| u32::from_le_bytes(*last));
-    (length as usize).min(gzip.len().saturating_mul(GZIP_RATIO_MAX))
 }
 
 /// The memory of a body and of the columns made of it, which take about as much again.

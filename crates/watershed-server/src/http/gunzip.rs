@@ -14,6 +14,9 @@ const MEMBER_START: [u8; 3] = [0x1f, 0x8b, 8];
 /// A header without options, an empty block and the trailer: nothing shorter is a member.
 const MEMBER_BYTES_MIN: usize = 18;
 
+/// Deflate shrinks a text at most so many times (zlib, technical details).
+const RATIO_MAX: usize = 1_032;
+
 /// Why there is no text.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GunzipError {
@@ -65,11 +68,14 @@ fn single_member_bytes(body: &[u8]) -> Option<usize> {
     if memchr::memmem::find(&body[MEMBER_START.len()..], &MEMBER_START).is_some() {
         return None;
     }
-    // Modulo 2^32, RFC 1952 §2.3.1; the caller's limit and the decoder see whether it is true.
-    let length = body.last_chunk::<4>().copied()?;
-    // Deflate shrinks at most 1,032 times (zlib technical details): no more memory is given on a mere claim.
-    let length = u32::from_le_bytes(length) as usize;
-    (length <= body.len().saturating_mul(1_032)).then_some(length)
+    claimed_bytes(body)
+}
+
+/// The decompressed length that the last member of a gzip stream ends with (RFC 1952 §2.3.1, ISIZE, modulo 2^32), if it is
+/// possible at all: no memory is given on a claim that cannot be true. Whether it is true, the decoder sees.
+pub(super) fn claimed_bytes(gzip: &[u8]) -> Option<usize> {
+    let claimed = u32::from_le_bytes(*gzip.last_chunk()?) as usize;
+    (claimed <= gzip.len().saturating_mul(RATIO_MAX)).then_some(claimed)
 }
 
 #[cfg(test)]
