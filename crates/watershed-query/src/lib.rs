@@ -19,6 +19,7 @@ mod engine;
 mod error;
 mod functions;
 mod gap_fill;
+mod in_order;
 mod influxql;
 mod output;
 mod params;

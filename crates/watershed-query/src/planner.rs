@@ -1,6 +1,7 @@
 //! From logical to physical plans: DataFusion's planner, and ours for the nodes of our own.
 
 use crate::gap_fill::GapFillPlanner;
+use crate::in_order::SequencePlanner;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::Result;
@@ -21,7 +22,8 @@ impl DataFusionQueryPlanner for QueryPlanner {
         plan: &LogicalPlan,
         state: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let ours: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![Arc::new(GapFillPlanner)];
+        let ours: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> =
+            vec![Arc::new(GapFillPlanner), Arc::new(SequencePlanner)];
         DefaultPhysicalPlanner::with_extension_planners(ours)
             .create_physical_plan(plan, state)
             .await

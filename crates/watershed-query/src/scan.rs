@@ -12,7 +12,7 @@ mod exec;
 mod filter;
 mod groups;
 
-pub(crate) use exec::{ScanExec, ScanRequest};
+pub(crate) use exec::{ScanExec, ScanRequest, limited};
 pub(crate) use filter::{filter, prunes};
 
 use crate::{UnpersistedError, UnpersistedRows};

@@ -3,6 +3,7 @@
 use crate::QueryError;
 use crate::catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA, catalog_list};
 use crate::functions;
+use crate::in_order::TimeStretches;
 use crate::planner;
 use crate::scan::Sources;
 use datafusion::catalog::TableProvider;
@@ -33,6 +34,7 @@ pub(crate) fn base_state(
         .with_runtime_env(runtime)
         .with_default_features()
         .with_query_planner(Arc::new(planner::QueryPlanner))
+        .with_physical_optimizer_rule(Arc::new(TimeStretches))
         .build();
     functions::register(state)
 }

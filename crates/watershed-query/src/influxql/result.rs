@@ -3,18 +3,20 @@
 //! Columns: [`MEASUREMENT`], time, the tags grouped by that are not selected, the selected columns. Rows
 //! are ordered by table, group (absent tags last), time, and then the selected tags.
 
-use super::error::{Result, invalid};
+use super::error::{Error, Result, invalid};
 use super::functions::Class;
 use super::plan::{Planned, PlannedField, RANK, field_column, group_column};
 use super::relation::{TIME, column};
 use super::scalar::in_zone;
 use super::select::Query;
 use super::types::{Value, ValueType, time_data_type};
+use crate::in_order::Sequence;
+use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{
-    EmptyRelation, Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder, lit,
+    EmptyRelation, Expr as PlanExpr, Extension, LogicalPlan, LogicalPlanBuilder, lit,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -68,9 +70,7 @@ pub(super) fn statement(parts: Vec<Planned>, query: &Query) -> Result<Statement>
     }
     let merged = Merged::of(&parts)?;
     let schema = schema(&parts, &merged, query);
-    let several = parts.len() > 1;
-    let ranked = parts.iter().all(|part| part.ranked);
-    let plan = sorted(union(parts, &merged)?, &merged, query, several, ranked)?;
+    let plan = sorted(parts, &merged, query)?;
     let mut exprs = vec![column(MEASUREMENT), zoned(query)];
     exprs.extend(
         hidden_groups(&merged, query)
@@ -98,21 +98,6 @@ fn nothing() -> Result<Statement> {
     Ok(Statement { plan, schema })
 }
 
-fn union(parts: Vec<Planned>, merged: &Merged) -> Result<LogicalPlanBuilder> {
-    let mut joined: Option<LogicalPlanBuilder> = None;
-    for part in parts {
-        let aligned = aligned(part, merged)?;
-        joined = Some(match joined {
-            Some(before) => before.union(aligned.build()?)?,
-            None => aligned,
-        });
-    }
-    match joined {
-        Some(joined) => Ok(joined),
-        None => invalid("nothing to select from"),
-    }
-}
-
 /// The columns of one table with the types they have over all tables.
 fn aligned(part: Planned, merged: &Merged) -> Result<LogicalPlanBuilder> {
     let mut exprs = vec![lit(part.name).alias(MEASUREMENT), column(TIME)];
@@ -132,29 +117,61 @@ fn aligned(part: Planned, merged: &Merged) -> Result<LogicalPlanBuilder> {
     Ok(LogicalPlanBuilder::from(part.plan).project(exprs)?)
 }
 
-fn sorted(
-    plan: LogicalPlanBuilder,
-    merged: &Merged,
-    query: &Query,
-    several: bool,
-    ranked: bool,
-) -> Result<LogicalPlanBuilder> {
-    let mut order: Vec<Sort> = Vec::new();
-    if several {
-        order.push(column(MEASUREMENT).sort(true, false));
+/// The rows of all parts, one table after the other.
+fn sorted(parts: Vec<Planned>, merged: &Merged, query: &Query) -> Result<LogicalPlanBuilder> {
+    let ranked = parts.iter().all(|part| part.ranked);
+    let mut inputs = Vec::with_capacity(parts.len());
+    for part in parts {
+        inputs.push(aligned(part, merged)?);
     }
-    order.extend((0..query.groups.len()).map(|at| column(&group_column(at)).sort(true, false)));
-    order.push(column(TIME).sort(!query.clauses.descending, true));
+    let order = order(merged, query, ranked);
+    if inputs.len() > 1 {
+        let schema = Arc::clone(inputs[0].schema());
+        let columns = order.iter().map(|(name, options)| {
+            let at = schema.index_of_column_by_name(None, name);
+            at.map(|at| (at, *options))
+                .ok_or_else(|| Error::Invalid(format!("no column {name} to sort by")))
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let inputs = inputs.into_iter().map(LogicalPlanBuilder::build);
+        let inputs = inputs.collect::<datafusion::common::Result<Vec<_>>>()?;
+        let node = Arc::new(Sequence::try_new(inputs, columns)?);
+        return Ok(LogicalPlanBuilder::from(LogicalPlan::Extension(
+            Extension { node },
+        )));
+    }
+    let order = order
+        .into_iter()
+        .map(|(name, options)| column(&name).sort(!options.descending, options.nulls_first));
+    match inputs.pop() {
+        Some(only) => Ok(only.sort(order.collect::<Vec<Sort>>())?),
+        None => invalid("nothing to select from"),
+    }
+}
+
+/// The order of the rows of one table: by group, time, and then the selected tags.
+fn order(merged: &Merged, query: &Query, ranked: bool) -> Vec<(String, SortOptions)> {
+    let last = SortOptions {
+        descending: false,
+        nulls_first: false,
+    };
+    let time = SortOptions {
+        descending: query.clauses.descending,
+        nulls_first: true,
+    };
+    let groups = (0..query.groups.len()).map(|at| (group_column(at), last));
     let tags = merged
         .fields
         .iter()
         .enumerate()
-        .filter(|(_, f)| f.value_type == ValueType::Tag);
-    order.extend(tags.map(|(at, _)| column(&field_column(at)).sort(true, false)));
-    if ranked {
-        order.push(column(RANK).sort(true, false));
-    }
-    Ok(plan.sort(order)?)
+        .filter(|(_, field)| field.value_type == ValueType::Tag)
+        .map(|(at, _)| (field_column(at), last));
+    let rank = ranked.then(|| (RANK.to_owned(), last));
+    groups
+        .chain([(TIME.to_owned(), time)])
+        .chain(tags)
+        .chain(rank)
+        .collect()
 }
 
 fn zoned(query: &Query) -> PlanExpr {

@@ -1,6 +1,6 @@
 //! The plan node.
 
-use super::groups::{Group, Piece, group, spread};
+use super::groups::{Group, Piece, group, spread, stretches};
 use super::{Error, Sources};
 use crate::UnpersistedPiece;
 use crate::session::BATCH_ROWS;
@@ -110,6 +110,27 @@ impl ScanExec {
             rows,
             properties,
             metrics,
+        })
+    }
+}
+
+impl ScanExec {
+    /// The same rows with one partition for each stretch of time, in the order of time: no row of one is
+    /// between rows of another. Neighbours are put together up to `rows` rows. `None` when all is one
+    /// stretch. A limit of the scan counts for each.
+    pub(crate) fn stretches(&self, rows: u64, descending: bool) -> Option<Self> {
+        let groups = self.partitions.iter().flatten().cloned().collect();
+        let partitions = stretches(groups, self.read.filter.times, rows, descending);
+        if partitions.len() < 2 {
+            return None;
+        }
+        let properties = Arc::new(properties(&self.read, &partitions).ok()?);
+        Some(Self {
+            read: Arc::clone(&self.read),
+            partitions,
+            rows: self.rows,
+            properties,
+            metrics: self.metrics.clone(),
         })
     }
 }
@@ -339,7 +360,7 @@ fn project_arrow(
 }
 
 /// Ends a stream after that many rows.
-fn limited(
+pub(crate) fn limited(
     rows: BoxStream<'static, Result<RecordBatch>>,
     limit: Option<usize>,
 ) -> BoxStream<'static, Result<RecordBatch>> {

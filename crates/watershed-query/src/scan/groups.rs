@@ -3,7 +3,7 @@
 use crate::UnpersistedPiece;
 use std::collections::BTreeMap;
 use watershed_catalog::FileRow;
-use watershed_model::{PartitionKey, PieceOrder, TimeRange};
+use watershed_model::{PartitionKey, PieceOrder, TimeRange, Timestamp};
 
 /// What a row in memory counts for against a byte in a file, when work is spread.
 const BYTES_PER_ROW: u64 = 16;
@@ -74,6 +74,11 @@ impl Group {
     fn weight(&self) -> u64 {
         self.pieces.iter().map(Piece::weight).sum()
     }
+
+    /// The most rows it can have.
+    fn rows(&self) -> u64 {
+        self.pieces.iter().map(Piece::rows).sum()
+    }
 }
 
 /// Puts together the pieces of a partition whose times overlap within `wanted`. Pieces without rows in
@@ -143,6 +148,37 @@ pub(super) fn spread(groups: Vec<Group>, parts: usize) -> Vec<Vec<Group>> {
     let mut lists = vec![Vec::new(); parts];
     for (group, part) in groups.into_iter().zip(part_of) {
         lists[part].push(group);
+    }
+    lists
+}
+
+/// Lists of groups in the order of time (or the reverse): within `wanted`, no time of a list is between
+/// times of another. Neighbours are put together as long as they have no more than `rows` rows. Groups of
+/// different partitions may overlap; those are in one list, whatever their size.
+pub(super) fn stretches(
+    mut groups: Vec<Group>,
+    wanted: TimeRange,
+    rows: u64,
+    descending: bool,
+) -> Vec<Vec<Group>> {
+    let times = |group: &Group| group.times.intersect(&wanted);
+    groups.sort_by_key(|group| times(group).min);
+    // The lists, their last time and their rows.
+    let mut lists: Vec<(Vec<Group>, Timestamp, u64)> = Vec::new();
+    for group in groups {
+        let (range, more) = (times(&group), group.rows());
+        match lists.last_mut() {
+            Some((list, max, count)) if range.min <= *max || count.saturating_add(more) <= rows => {
+                list.push(group);
+                *max = range.max.max(*max);
+                *count = count.saturating_add(more);
+            }
+            _ => lists.push((vec![group], range.max, more)),
+        }
+    }
+    let mut lists: Vec<Vec<Group>> = lists.into_iter().map(|(list, _, _)| list).collect();
+    if descending {
+        lists.reverse();
     }
     lists
 }

@@ -1,0 +1,97 @@
+//! Rows in the order of time without sorting all of them.
+//!
+//! Files and buffered rows of a table hold, as a rule, one stretch of time each. So a result in the order
+//! of time is one stretch after the other, each sorted by itself: the first rows come out when the first
+//! stretch is read, memory is that of two stretches, and a limit ends the query early.
+//!
+//! 1. [`Sequence`] is the node of logical plans for inputs that follow one another: the tables of a
+//!    statement.
+//! 2. [`exec`] has the physical node: all partitions of all inputs, one after the other.
+//! 3. [`rule`] finds a sort by time over a scan, has the scan give one partition for each stretch, and
+//!    puts the physical node in the place of the merge.
+
+mod exec;
+mod rule;
+
+pub(crate) use exec::SequencePlanner;
+pub(crate) use rule::TimeStretches;
+
+use datafusion::arrow::compute::SortOptions;
+use datafusion::common::{DFSchemaRef, Result, plan_err};
+use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use std::cmp::Ordering;
+use std::fmt;
+
+/// The node of logical plans: the rows of each input in the given order, and all rows of an input before
+/// those of the next.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Sequence {
+    inputs: Vec<LogicalPlan>,
+    order: Vec<(usize, SortOptions)>,
+}
+
+impl Sequence {
+    /// Inputs with the same columns (names and types), ordered by columns (indexes).
+    ///
+    /// # Errors
+    /// No inputs, columns that differ, and an order by what is no column.
+    pub(crate) fn try_new(
+        inputs: Vec<LogicalPlan>,
+        order: Vec<(usize, SortOptions)>,
+    ) -> Result<Self> {
+        let Some(first) = inputs.first() else {
+            return plan_err!("a sequence has at least one input");
+        };
+        let columns = |plan: &LogicalPlan| -> Vec<_> {
+            let fields = plan.schema().fields().iter();
+            fields
+                .map(|f| (f.name().clone(), f.data_type().clone()))
+                .collect()
+        };
+        let expected = columns(first);
+        if inputs.iter().any(|input| columns(input) != expected) {
+            return plan_err!("the inputs of a sequence have different columns");
+        }
+        if let Some((at, _)) = order.iter().find(|(at, _)| *at >= expected.len()) {
+            return plan_err!("a sequence is ordered by column {at} of {}", expected.len());
+        }
+        Ok(Self { inputs, order })
+    }
+}
+
+impl PartialOrd for Sequence {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.inputs.partial_cmp(&other.inputs)
+    }
+}
+
+impl UserDefinedLogicalNodeCore for Sequence {
+    fn name(&self) -> &str {
+        "Sequence"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        self.inputs.iter().collect()
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        self.inputs[0].schema()
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let schema = self.schema();
+        let names = self.order.iter().map(|(at, options)| {
+            let direction = if options.descending { "DESC" } else { "ASC" };
+            format!("{} {direction}", schema.field(*at).name())
+        });
+        write!(f, "Sequence: {}", names.collect::<Vec<_>>().join(", "))
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        Self::try_new(inputs, self.order.clone())
+    }
+}
