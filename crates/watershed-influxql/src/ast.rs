@@ -18,7 +18,18 @@
 //! Two trees are equal if they were written alike up to blanks, comments, case of keywords and
 //! superfluous parentheses. `Display` of every node is InfluxQL that parses to the same node.
 
+mod admin;
+mod show;
+
 use chrono_tz::Tz;
+
+pub use admin::{
+    CreateDatabase, Delete, DropRetentionPolicy, DropSeries, KillQuery, RetentionPolicy,
+};
+pub use show::{
+    Cardinality, MeasurementsOn, ShowCardinality, ShowFieldKeys, ShowMeasurements,
+    ShowRetentionPolicies, ShowSeries, ShowTagKeys, ShowTagValues, TagKeys,
+};
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,19 +44,33 @@ pub enum Statement {
     ShowTagKeys(ShowTagKeys),
     ShowTagValues(ShowTagValues),
     ShowRetentionPolicies(ShowRetentionPolicies),
+    ShowSeries(ShowSeries),
+    ShowCardinality(Box<ShowCardinality>),
+    ShowQueries,
+    /// `SHOW STATS [FOR 'module']`.
+    ShowStats(Option<String>),
+    /// `SHOW DIAGNOSTICS [FOR 'module']`.
+    ShowDiagnostics(Option<String>),
+    KillQuery(KillQuery),
     CreateDatabase(CreateDatabase),
     /// `DROP DATABASE name`.
     DropDatabase(String),
     /// `DROP MEASUREMENT name`.
     DropMeasurement(String),
+    DropSeries(DropSeries),
     Delete(Delete),
+    CreateRetentionPolicy(RetentionPolicy),
+    /// At least one of the options is given.
+    AlterRetentionPolicy(RetentionPolicy),
+    DropRetentionPolicy(DropRetentionPolicy),
     /// A statement of InfluxDB 1.x which is known by name only; its remaining text was skipped, not
     /// checked.
     Unsupported(UnsupportedStatement),
 }
 
 impl Statement {
-    /// The statement's name in capitals, for messages such as `not implemented: DROP MEASUREMENT`.
+    /// The statement's name in capitals, for messages such as `not implemented: DROP MEASUREMENT`;
+    /// `EXACT` is left out of the cardinality statements.
     pub fn name(&self) -> &'static str {
         match self {
             Statement::Select(_) => "SELECT",
@@ -57,10 +82,20 @@ impl Statement {
             Statement::ShowTagKeys(_) => "SHOW TAG KEYS",
             Statement::ShowTagValues(_) => "SHOW TAG VALUES",
             Statement::ShowRetentionPolicies(_) => "SHOW RETENTION POLICIES",
+            Statement::ShowSeries(_) => "SHOW SERIES",
+            Statement::ShowCardinality(show) => show.name(),
+            Statement::ShowQueries => "SHOW QUERIES",
+            Statement::ShowStats(_) => "SHOW STATS",
+            Statement::ShowDiagnostics(_) => "SHOW DIAGNOSTICS",
+            Statement::KillQuery(_) => "KILL QUERY",
             Statement::CreateDatabase(_) => "CREATE DATABASE",
             Statement::DropDatabase(_) => "DROP DATABASE",
             Statement::DropMeasurement(_) => "DROP MEASUREMENT",
+            Statement::DropSeries(_) => "DROP SERIES",
             Statement::Delete(_) => "DELETE",
+            Statement::CreateRetentionPolicy(_) => "CREATE RETENTION POLICY",
+            Statement::AlterRetentionPolicy(_) => "ALTER RETENTION POLICY",
+            Statement::DropRetentionPolicy(_) => "DROP RETENTION POLICY",
             Statement::Unsupported(statement) => statement.name(),
         }
     }
@@ -71,71 +106,43 @@ impl Statement {
 /// What follows the name is not kept: it may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UnsupportedStatement {
-    AlterRetentionPolicy,
     CreateContinuousQuery,
-    CreateRetentionPolicy,
     CreateSubscription,
     CreateUser,
     DropContinuousQuery,
-    DropRetentionPolicy,
-    DropSeries,
     DropShard,
     DropSubscription,
     DropUser,
     Grant,
-    KillQuery,
     Revoke,
     SetPassword,
     ShowContinuousQueries,
-    ShowDiagnostics,
-    ShowFieldKeyCardinality,
     ShowGrants,
-    ShowMeasurementCardinality,
-    ShowQueries,
-    ShowSeries,
-    ShowSeriesCardinality,
     ShowShardGroups,
     ShowShards,
-    ShowStats,
     ShowSubscriptions,
-    ShowTagKeyCardinality,
-    ShowTagValuesCardinality,
     ShowUsers,
 }
 
 impl UnsupportedStatement {
-    /// The statement's name in capitals; `EXACT` is left out of the cardinality statements.
+    /// The statement's name in capitals.
     pub fn name(self) -> &'static str {
         match self {
-            Self::AlterRetentionPolicy => "ALTER RETENTION POLICY",
             Self::CreateContinuousQuery => "CREATE CONTINUOUS QUERY",
-            Self::CreateRetentionPolicy => "CREATE RETENTION POLICY",
             Self::CreateSubscription => "CREATE SUBSCRIPTION",
             Self::CreateUser => "CREATE USER",
             Self::DropContinuousQuery => "DROP CONTINUOUS QUERY",
-            Self::DropRetentionPolicy => "DROP RETENTION POLICY",
-            Self::DropSeries => "DROP SERIES",
             Self::DropShard => "DROP SHARD",
             Self::DropSubscription => "DROP SUBSCRIPTION",
             Self::DropUser => "DROP USER",
             Self::Grant => "GRANT",
-            Self::KillQuery => "KILL QUERY",
             Self::Revoke => "REVOKE",
             Self::SetPassword => "SET PASSWORD",
             Self::ShowContinuousQueries => "SHOW CONTINUOUS QUERIES",
-            Self::ShowDiagnostics => "SHOW DIAGNOSTICS",
-            Self::ShowFieldKeyCardinality => "SHOW FIELD KEY CARDINALITY",
             Self::ShowGrants => "SHOW GRANTS",
-            Self::ShowMeasurementCardinality => "SHOW MEASUREMENT CARDINALITY",
-            Self::ShowQueries => "SHOW QUERIES",
-            Self::ShowSeries => "SHOW SERIES",
-            Self::ShowSeriesCardinality => "SHOW SERIES CARDINALITY",
             Self::ShowShardGroups => "SHOW SHARD GROUPS",
             Self::ShowShards => "SHOW SHARDS",
-            Self::ShowStats => "SHOW STATS",
             Self::ShowSubscriptions => "SHOW SUBSCRIPTIONS",
-            Self::ShowTagKeyCardinality => "SHOW TAG KEY CARDINALITY",
-            Self::ShowTagValuesCardinality => "SHOW TAG VALUES CARDINALITY",
             Self::ShowUsers => "SHOW USERS",
         }
     }
@@ -500,104 +507,4 @@ pub struct SelectInto {
     /// `None` is `:MEASUREMENT`, the measurement a row came from.
     pub measurement: Option<String>,
     pub select: Select,
-}
-
-/// `SHOW MEASUREMENTS [ON …] [WITH MEASUREMENT …] [WHERE …] [LIMIT n] [OFFSET n]`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ShowMeasurements {
-    pub on: Option<MeasurementsOn>,
-    /// `WITH MEASUREMENT = name` or `=~ /regex/`.
-    pub with: Option<Measurement>,
-    pub condition: Option<Expr>,
-    pub limit: Option<u64>,
-    pub offset: Option<u64>,
-}
-
-/// `ON` of `SHOW MEASUREMENTS`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum MeasurementsOn {
-    /// `ON database[.retention policy]`.
-    Database {
-        name: String,
-        retention_policy: Option<String>,
-    },
-    /// `ON *`: every database, default retention policy.
-    AllDatabases,
-    /// `ON *.*`.
-    AllDatabasesAndPolicies,
-}
-
-/// `SHOW FIELD KEYS [ON db] [FROM …] [LIMIT n] [OFFSET n]`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ShowFieldKeys {
-    pub on: Option<String>,
-    /// Empty: all.
-    pub from: Vec<Measurement>,
-    pub limit: Option<u64>,
-    pub offset: Option<u64>,
-}
-
-/// `SHOW TAG KEYS [ON db] [FROM …] [WHERE …] [LIMIT n] [OFFSET n]`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ShowTagKeys {
-    pub on: Option<String>,
-    /// Empty: all.
-    pub from: Vec<Measurement>,
-    pub condition: Option<Expr>,
-    pub limit: Option<u64>,
-    pub offset: Option<u64>,
-}
-
-/// `SHOW TAG VALUES [ON db] [FROM …] WITH KEY … [WHERE …] [LIMIT n] [OFFSET n]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ShowTagValues {
-    pub on: Option<String>,
-    /// Empty: all.
-    pub from: Vec<Measurement>,
-    pub keys: TagKeys,
-    pub condition: Option<Expr>,
-    pub limit: Option<u64>,
-    pub offset: Option<u64>,
-}
-
-/// `WITH KEY …`: which tags.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum TagKeys {
-    /// `= name`.
-    Eq(String),
-    /// `!= name`.
-    NotEq(String),
-    /// `=~ /regex/`.
-    Matches(Regex),
-    /// `!~ /regex/`.
-    NotMatches(Regex),
-    /// `IN (name, …)`, at least one.
-    In(Vec<String>),
-}
-
-/// `SHOW RETENTION POLICIES [ON db]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ShowRetentionPolicies {
-    pub on: Option<String>,
-}
-
-/// `CREATE DATABASE name [WITH [DURATION d] [REPLICATION n] [SHARD DURATION d] [NAME policy]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CreateDatabase {
-    pub name: String,
-    /// Retention period in nanoseconds; 0 is `INF`, for ever.
-    pub duration: Option<i64>,
-    pub replication: Option<u64>,
-    /// Nanoseconds.
-    pub shard_duration: Option<i64>,
-    /// Name of the retention policy.
-    pub policy: Option<String>,
-}
-
-/// `DELETE [FROM …] [WHERE …]`, at least one of the two.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Delete {
-    /// Empty: all.
-    pub from: Vec<Measurement>,
-    pub condition: Option<Expr>,
 }

@@ -121,13 +121,26 @@ fn roots(statement: &Statement) -> Vec<&Expr> {
         Statement::ShowMeasurements(show) => show.condition.iter().collect(),
         Statement::ShowTagKeys(show) => show.condition.iter().collect(),
         Statement::ShowTagValues(show) => show.condition.iter().collect(),
+        Statement::ShowSeries(show) => show.condition.iter().collect(),
+        Statement::ShowCardinality(show) => {
+            let condition = show.condition.iter();
+            condition.chain(dimension_roots(&show.group_by)).collect()
+        }
+        Statement::DropSeries(drop) => drop.condition.iter().collect(),
         Statement::Delete(delete) => delete.condition.iter().collect(),
         Statement::ShowDatabases
         | Statement::ShowFieldKeys(_)
         | Statement::ShowRetentionPolicies(_)
+        | Statement::ShowQueries
+        | Statement::ShowStats(_)
+        | Statement::ShowDiagnostics(_)
+        | Statement::KillQuery(_)
         | Statement::CreateDatabase(_)
         | Statement::DropDatabase(_)
         | Statement::DropMeasurement(_)
+        | Statement::CreateRetentionPolicy(_)
+        | Statement::AlterRetentionPolicy(_)
+        | Statement::DropRetentionPolicy(_)
         | Statement::Unsupported(_) => Vec::new(),
     }
 }
@@ -140,12 +153,15 @@ fn select_roots(select: &Select) -> Vec<&Expr> {
         }
     }
     roots.extend(&select.condition);
-    for dimension in &select.group_by {
-        if let Dimension::Time(time) = dimension {
-            roots.extend(&time.offset);
-        }
-    }
+    roots.extend(dimension_roots(&select.group_by));
     roots
+}
+
+fn dimension_roots(dimensions: &[Dimension]) -> impl Iterator<Item = &Expr> {
+    dimensions.iter().filter_map(|dimension| match dimension {
+        Dimension::Time(time) => time.offset.as_ref(),
+        _ => None,
+    })
 }
 
 /// As [`roots`], to be changed in place.
@@ -157,13 +173,28 @@ fn roots_mut(statement: &mut Statement) -> Vec<&mut Expr> {
         Statement::ShowMeasurements(show) => show.condition.iter_mut().collect(),
         Statement::ShowTagKeys(show) => show.condition.iter_mut().collect(),
         Statement::ShowTagValues(show) => show.condition.iter_mut().collect(),
+        Statement::ShowSeries(show) => show.condition.iter_mut().collect(),
+        Statement::ShowCardinality(show) => {
+            let condition = show.condition.iter_mut();
+            condition
+                .chain(dimension_roots_mut(&mut show.group_by))
+                .collect()
+        }
+        Statement::DropSeries(drop) => drop.condition.iter_mut().collect(),
         Statement::Delete(delete) => delete.condition.iter_mut().collect(),
         Statement::ShowDatabases
         | Statement::ShowFieldKeys(_)
         | Statement::ShowRetentionPolicies(_)
+        | Statement::ShowQueries
+        | Statement::ShowStats(_)
+        | Statement::ShowDiagnostics(_)
+        | Statement::KillQuery(_)
         | Statement::CreateDatabase(_)
         | Statement::DropDatabase(_)
         | Statement::DropMeasurement(_)
+        | Statement::CreateRetentionPolicy(_)
+        | Statement::AlterRetentionPolicy(_)
+        | Statement::DropRetentionPolicy(_)
         | Statement::Unsupported(_) => Vec::new(),
     }
 }
@@ -180,10 +211,15 @@ fn select_roots_mut(select: &mut Select) -> Vec<&mut Expr> {
         }
     }
     roots.extend(&mut select.condition);
-    for dimension in &mut select.group_by {
-        if let Dimension::Time(time) = dimension {
-            roots.extend(&mut time.offset);
-        }
-    }
+    roots.extend(dimension_roots_mut(&mut select.group_by));
     roots
+}
+
+fn dimension_roots_mut(dimensions: &mut [Dimension]) -> impl Iterator<Item = &mut Expr> {
+    dimensions
+        .iter_mut()
+        .filter_map(|dimension| match dimension {
+            Dimension::Time(time) => time.offset.as_mut(),
+            _ => None,
+        })
 }

@@ -25,10 +25,12 @@ mod regex;
 mod timestamp;
 
 pub use ast::{
-    Binary, BinaryOp, Call, Cast, CreateDatabase, Delete, Dimension, Explain, Expr, Field, Fill,
-    Measurement, MeasurementName, MeasurementsOn, Order, Regex, Select, SelectInto, ShowFieldKeys,
-    ShowMeasurements, ShowRetentionPolicies, ShowTagKeys, ShowTagValues, Source, Statement,
-    TagKeys, TimeDimension, UnsupportedStatement, VarRef, WildcardKind,
+    Binary, BinaryOp, Call, Cardinality, Cast, CreateDatabase, Delete, Dimension,
+    DropRetentionPolicy, DropSeries, Explain, Expr, Field, Fill, KillQuery, Measurement,
+    MeasurementName, MeasurementsOn, Order, Regex, RetentionPolicy, Select, SelectInto,
+    ShowCardinality, ShowFieldKeys, ShowMeasurements, ShowRetentionPolicies, ShowSeries,
+    ShowTagKeys, ShowTagValues, Source, Statement, TagKeys, TimeDimension, UnsupportedStatement,
+    VarRef, WildcardKind,
 };
 pub use bind::{BindError, ParamValue, bind, check_all_used};
 pub use duration::{format_duration, format_go_duration};

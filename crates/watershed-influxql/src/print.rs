@@ -7,14 +7,15 @@
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use crate::ast::{
-    Binary, BinaryOp, Call, Cast, CreateDatabase, Delete, Dimension, Explain, Expr, Field, Fill,
-    Measurement, MeasurementName, MeasurementsOn, Order, Regex, Select, SelectInto, ShowFieldKeys,
-    ShowMeasurements, ShowRetentionPolicies, ShowTagKeys, ShowTagValues, Source, Statement,
-    TagKeys, TimeDimension, UnsupportedStatement, VarRef, WildcardKind,
+    Binary, BinaryOp, Call, Cast, Dimension, Explain, Expr, Field, Fill, Measurement,
+    MeasurementName, Order, Regex, Select, SelectInto, Source, Statement, TimeDimension,
+    UnsupportedStatement, VarRef, WildcardKind,
 };
 use crate::duration::format_duration;
 use crate::identifier::{continues_word, is_plain};
 
+mod admin;
+mod show;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,15 @@ impl Display for Identifier<'_> {
         } else {
             quoted(f, '"', self.0)
         }
+    }
+}
+
+/// A string in single quotes.
+struct Literal<'a>(&'a str);
+
+impl Display for Literal<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        quoted(f, '\'', self.0)
     }
 }
 
@@ -83,11 +93,24 @@ impl Display for Statement {
             Statement::ShowTagKeys(show) => show.fmt(f),
             Statement::ShowTagValues(show) => show.fmt(f),
             Statement::ShowRetentionPolicies(show) => show.fmt(f),
+            Statement::ShowSeries(show) => show.fmt(f),
+            Statement::ShowCardinality(show) => show.fmt(f),
+            Statement::ShowQueries => f.write_str(self.name()),
+            Statement::ShowStats(module) | Statement::ShowDiagnostics(module) => {
+                f.write_str(self.name())?;
+                clause(f, "FOR", module.as_deref().map(Literal))
+            }
+            Statement::KillQuery(kill) => kill.fmt(f),
             Statement::CreateDatabase(create) => create.fmt(f),
             Statement::DropDatabase(name) | Statement::DropMeasurement(name) => {
                 write!(f, "{} {}", self.name(), Identifier(name))
             }
+            Statement::DropSeries(drop) => drop.fmt(f),
             Statement::Delete(delete) => delete.fmt(f),
+            Statement::CreateRetentionPolicy(policy) | Statement::AlterRetentionPolicy(policy) => {
+                write!(f, "{} {policy}", self.name())
+            }
+            Statement::DropRetentionPolicy(drop) => drop.fmt(f),
             Statement::Unsupported(statement) => statement.fmt(f),
         }
     }
@@ -343,137 +366,5 @@ fn operand(f: &mut Formatter<'_>, expr: &Expr, least: u8) -> fmt::Result {
 impl Display for BinaryOp {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl Display for ShowMeasurements {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("SHOW MEASUREMENTS")?;
-        clause(f, "ON", self.on.as_ref())?;
-        if let Some(measurement) = &self.with {
-            let op = if matches!(measurement.name, MeasurementName::Regex(_)) {
-                "=~"
-            } else {
-                "="
-            };
-            write!(f, " WITH MEASUREMENT {op} {measurement}")?;
-        }
-        clause(f, "WHERE", self.condition.as_ref())?;
-        clause(f, "LIMIT", self.limit)?;
-        clause(f, "OFFSET", self.offset)
-    }
-}
-
-impl Display for MeasurementsOn {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            MeasurementsOn::Database {
-                name,
-                retention_policy,
-            } => {
-                Identifier(name).fmt(f)?;
-                match retention_policy {
-                    Some(policy) => write!(f, ".{}", Identifier(policy)),
-                    None => Ok(()),
-                }
-            }
-            MeasurementsOn::AllDatabases => f.write_char('*'),
-            MeasurementsOn::AllDatabasesAndPolicies => f.write_str("*.*"),
-        }
-    }
-}
-
-impl Display for ShowFieldKeys {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("SHOW FIELD KEYS")?;
-        clause(f, "ON", self.on.as_deref().map(Identifier))?;
-        list_clause(f, "FROM", &self.from)?;
-        clause(f, "LIMIT", self.limit)?;
-        clause(f, "OFFSET", self.offset)
-    }
-}
-
-impl Display for ShowTagKeys {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("SHOW TAG KEYS")?;
-        clause(f, "ON", self.on.as_deref().map(Identifier))?;
-        list_clause(f, "FROM", &self.from)?;
-        clause(f, "WHERE", self.condition.as_ref())?;
-        clause(f, "LIMIT", self.limit)?;
-        clause(f, "OFFSET", self.offset)
-    }
-}
-
-impl Display for ShowTagValues {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("SHOW TAG VALUES")?;
-        clause(f, "ON", self.on.as_deref().map(Identifier))?;
-        list_clause(f, "FROM", &self.from)?;
-        write!(f, " WITH KEY {}", self.keys)?;
-        clause(f, "WHERE", self.condition.as_ref())?;
-        clause(f, "LIMIT", self.limit)?;
-        clause(f, "OFFSET", self.offset)
-    }
-}
-
-impl Display for TagKeys {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            TagKeys::Eq(name) => write!(f, "= {}", Identifier(name)),
-            TagKeys::NotEq(name) => write!(f, "!= {}", Identifier(name)),
-            TagKeys::Matches(regex) => write!(f, "=~ {regex}"),
-            TagKeys::NotMatches(regex) => write!(f, "!~ {regex}"),
-            TagKeys::In(names) => {
-                let names: Vec<Identifier<'_>> =
-                    names.iter().map(|name| Identifier(name)).collect();
-                f.write_str("IN (")?;
-                separated(f, &names)?;
-                f.write_char(')')
-            }
-        }
-    }
-}
-
-impl Display for ShowRetentionPolicies {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("SHOW RETENTION POLICIES")?;
-        clause(f, "ON", self.on.as_deref().map(Identifier))
-    }
-}
-
-impl Display for CreateDatabase {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "CREATE DATABASE {}", Identifier(&self.name))?;
-        let plain = CreateDatabase {
-            name: self.name.clone(),
-            ..CreateDatabase::default()
-        };
-        if *self != plain {
-            f.write_str(" WITH")?;
-        }
-        clause(f, "DURATION", self.duration.map(duration_or_infinite))?;
-        clause(f, "REPLICATION", self.replication)?;
-        clause(
-            f,
-            "SHARD DURATION",
-            self.shard_duration.map(duration_or_infinite),
-        )?;
-        clause(f, "NAME", self.policy.as_deref().map(Identifier))
-    }
-}
-
-fn duration_or_infinite(nanoseconds: i64) -> String {
-    if nanoseconds == 0 {
-        "INF".to_owned()
-    } else {
-        format_duration(nanoseconds)
-    }
-}
-
-impl Display for Delete {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("DELETE")?;
-        list_clause(f, "FROM", &self.from)?;
-        clause(f, "WHERE", self.condition.as_ref())
     }
 }

@@ -3,7 +3,10 @@
 use super::cursor::Cursor;
 use super::select::{comma_separated, measurement, where_clause};
 use crate::ParseError;
-use crate::ast::{CreateDatabase, Delete, Statement, UnsupportedStatement};
+use crate::ast::{
+    CreateDatabase, Delete, DropRetentionPolicy, DropSeries, Expr, KillQuery, Measurement,
+    RetentionPolicy, Statement, UnsupportedStatement,
+};
 use crate::lexer::{Due, Token};
 
 /// The statement that begins here; `None`, and nothing taken, if it is none of these.
@@ -18,12 +21,12 @@ pub(super) fn admin(cursor: &mut Cursor<'_>) -> Result<Option<Statement>, ParseE
         Some("ALTER") => {
             cursor.expect_keyword("RETENTION")?;
             cursor.expect_keyword("POLICY")?;
-            skip_rest(cursor, UnsupportedStatement::AlterRetentionPolicy)
+            alter_retention_policy(cursor)
         }
         Some("GRANT") => skip_rest(cursor, UnsupportedStatement::Grant),
         Some("KILL") => {
             cursor.expect_keyword("QUERY")?;
-            skip_rest(cursor, UnsupportedStatement::KillQuery)
+            kill_query(cursor)
         }
         Some("REVOKE") => skip_rest(cursor, UnsupportedStatement::Revoke),
         Some(_) => {
@@ -50,7 +53,7 @@ fn create(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
         }
         Some("RETENTION") => {
             cursor.expect_keyword("POLICY")?;
-            UnsupportedStatement::CreateRetentionPolicy
+            return create_retention_policy(cursor);
         }
         Some("SUBSCRIPTION") => UnsupportedStatement::CreateSubscription,
         Some(_) => UnsupportedStatement::CreateUser,
@@ -79,7 +82,7 @@ fn database_options(
         database.duration = Some(duration_or_infinite(cursor)?);
     }
     if cursor.eat_keyword("REPLICATION")? {
-        database.replication = Some(cursor.expect_unsigned()?);
+        database.replication = Some(replication(cursor)?);
     }
     if cursor.eat_keyword("SHARD")? {
         cursor.expect_keyword("DURATION")?;
@@ -104,12 +107,109 @@ fn duration_or_infinite(cursor: &mut Cursor<'_>) -> Result<i64, ParseError> {
     if cursor.eat_keyword("INF")? {
         return Ok(0);
     }
+    duration(cursor, "duration, INF")
+}
+
+/// Nanoseconds; `expected` is what an error names.
+fn duration(cursor: &mut Cursor<'_>, expected: &str) -> Result<i64, ParseError> {
     let start = cursor.operand_start()?;
     let Token::Duration(magnitude) = cursor.peek(Due::Operator)?.token else {
-        return cursor.unexpected("duration, INF");
+        return cursor.unexpected(expected);
     };
     cursor.take(Due::Operator)?;
     i64::try_from(magnitude).map_err(|_| cursor.invalid_at(start, "duration out of range"))
+}
+
+/// From 1 to `i32::MAX`, as in InfluxDB 1.x.
+fn replication(cursor: &mut Cursor<'_>) -> Result<u64, ParseError> {
+    let start = cursor.operand_start()?;
+    let number = cursor.expect_unsigned()?;
+    match number {
+        1..=0x7fff_ffff => Ok(number),
+        _ => Err(cursor.invalid_at(
+            start,
+            format!("invalid value {number}: must be 1 <= n <= {}", i32::MAX),
+        )),
+    }
+}
+
+/// `name ON database`.
+fn policy_on_database(cursor: &mut Cursor<'_>) -> Result<(String, String), ParseError> {
+    let name = cursor.expect_identifier()?;
+    cursor.expect_keyword("ON")?;
+    Ok((name, cursor.expect_identifier()?))
+}
+
+fn create_retention_policy(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    let (name, database) = policy_on_database(cursor)?;
+    cursor.expect_keyword("DURATION")?;
+    let duration = duration_or_infinite(cursor)?;
+    cursor.expect_keyword("REPLICATION")?;
+    let replication = replication(cursor)?;
+    let shard_duration = match cursor.eat_keyword("SHARD")? {
+        true => Some(shard_duration(cursor)?),
+        false => None,
+    };
+    Ok(Statement::CreateRetentionPolicy(RetentionPolicy {
+        name,
+        database,
+        duration: Some(duration),
+        replication: Some(replication),
+        shard_duration,
+        default: cursor.eat_keyword("DEFAULT")?,
+    }))
+}
+
+/// One or more options, each at most once, in any order.
+fn alter_retention_policy(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    let options = ["DURATION", "REPLICATION", "SHARD", "DEFAULT"];
+    let (name, database) = policy_on_database(cursor)?;
+    let mut policy = RetentionPolicy {
+        name,
+        database,
+        ..RetentionPolicy::default()
+    };
+    let mut taken = Vec::new();
+    loop {
+        let start = cursor.operand_start()?;
+        let Some(option) = cursor.eat_one_of(&options)? else {
+            break;
+        };
+        if taken.contains(&option) {
+            let message = format!("found duplicate {option} option");
+            return Err(cursor.invalid_at(start, message));
+        }
+        taken.push(option);
+        match option {
+            "DURATION" => policy.duration = Some(duration_or_infinite(cursor)?),
+            "REPLICATION" => policy.replication = Some(replication(cursor)?),
+            "SHARD" => policy.shard_duration = Some(shard_duration(cursor)?),
+            _ => policy.default = true,
+        }
+    }
+    match taken.is_empty() {
+        true => cursor.unexpected(&options.join(", ")),
+        false => Ok(Statement::AlterRetentionPolicy(policy)),
+    }
+}
+
+/// Nanoseconds behind `SHARD`.
+fn shard_duration(cursor: &mut Cursor<'_>) -> Result<i64, ParseError> {
+    cursor.expect_keyword("DURATION")?;
+    let start = cursor.operand_start()?;
+    match cursor.eat_keyword("INF")? {
+        true => Err(cursor.invalid_at(start, "invalid duration INF for shard duration")),
+        false => duration(cursor, "duration"),
+    }
+}
+
+fn kill_query(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    let id = cursor.expect_unsigned()?;
+    let host = match cursor.eat_keyword("ON")? {
+        true => Some(cursor.expect_identifier()?),
+        false => None,
+    };
+    Ok(Statement::KillQuery(KillQuery { id, host }))
 }
 
 fn drop_what(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
@@ -132,9 +232,13 @@ fn drop_what(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
         }
         Some("RETENTION") => {
             cursor.expect_keyword("POLICY")?;
-            UnsupportedStatement::DropRetentionPolicy
+            let (name, database) = policy_on_database(cursor)?;
+            return Ok(Statement::DropRetentionPolicy(DropRetentionPolicy {
+                name,
+                database,
+            }));
         }
-        Some("SERIES") => UnsupportedStatement::DropSeries,
+        Some("SERIES") => return drop_series(cursor),
         Some("SHARD") => UnsupportedStatement::DropShard,
         Some("SUBSCRIPTION") => UnsupportedStatement::DropSubscription,
         Some(_) => UnsupportedStatement::DropUser,
@@ -144,6 +248,20 @@ fn drop_what(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
 }
 
 fn delete(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    let (from, condition) = deleted(cursor, without_database)?;
+    Ok(Statement::Delete(Delete { from, condition }))
+}
+
+fn drop_series(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    let (from, condition) = deleted(cursor, without_policy)?;
+    Ok(Statement::DropSeries(DropSeries { from, condition }))
+}
+
+/// `[FROM …] [WHERE …]`, at least one of the two.
+fn deleted<'a>(
+    cursor: &mut Cursor<'a>,
+    measurement: fn(&mut Cursor<'a>) -> Result<Measurement, ParseError>,
+) -> Result<(Vec<Measurement>, Option<Expr>), ParseError> {
     let from = match cursor.eat_keyword("FROM")? {
         true => comma_separated(cursor, measurement)?,
         false => Vec::new(),
@@ -151,7 +269,25 @@ fn delete(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
     let condition = where_clause(cursor)?;
     match from.is_empty() && condition.is_none() {
         true => cursor.unexpected("FROM, WHERE"),
-        false => Ok(Statement::Delete(Delete { from, condition })),
+        false => Ok((from, condition)),
+    }
+}
+
+fn without_database(cursor: &mut Cursor<'_>) -> Result<Measurement, ParseError> {
+    let start = cursor.operand_start()?;
+    let measurement = measurement(cursor)?;
+    match measurement.database {
+        Some(_) => Err(cursor.invalid_at(start, "database not supported")),
+        None => Ok(measurement),
+    }
+}
+
+fn without_policy(cursor: &mut Cursor<'_>) -> Result<Measurement, ParseError> {
+    let start = cursor.operand_start()?;
+    let measurement = without_database(cursor)?;
+    match measurement.retention_policy {
+        Some(_) => Err(cursor.invalid_at(start, "retention policy not supported")),
+        None => Ok(measurement),
     }
 }
 

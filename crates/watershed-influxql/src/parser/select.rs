@@ -159,7 +159,7 @@ pub(super) fn count_after(
     }
 }
 
-fn group_by(cursor: &mut Cursor<'_>) -> Result<Vec<Dimension>, ParseError> {
+pub(super) fn group_by(cursor: &mut Cursor<'_>) -> Result<Vec<Dimension>, ParseError> {
     if !cursor.eat_keyword("GROUP")? {
         return Ok(Vec::new());
     }
@@ -240,7 +240,7 @@ fn fill_option(cursor: &mut Cursor<'_>) -> Result<Fill, ParseError> {
     fill.ok_or_else(|| cursor.invalid_at(start, "integer out of range"))
 }
 
-fn order_by(cursor: &mut Cursor<'_>) -> Result<Option<Order>, ParseError> {
+pub(super) fn order_by(cursor: &mut Cursor<'_>) -> Result<Option<Order>, ParseError> {
     if !cursor.eat_keyword("ORDER")? {
         return Ok(None);
     }

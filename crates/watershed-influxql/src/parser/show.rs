@@ -3,12 +3,14 @@
 use super::admin::skip_rest;
 use super::cursor::Cursor;
 use super::expression::expect_regex;
-use super::select::{comma_separated, count_after, measurement, where_clause};
+use super::select::{comma_separated, count_after, group_by, measurement, order_by, where_clause};
 use crate::ParseError;
 use crate::ast::{
-    Measurement, MeasurementName, MeasurementsOn, ShowFieldKeys, ShowMeasurements,
-    ShowRetentionPolicies, ShowTagKeys, ShowTagValues, Statement, TagKeys, UnsupportedStatement,
+    Cardinality, Measurement, MeasurementName, MeasurementsOn, ShowCardinality, ShowFieldKeys,
+    ShowMeasurements, ShowRetentionPolicies, ShowSeries, ShowTagKeys, ShowTagValues, Statement,
+    TagKeys, UnsupportedStatement,
 };
+use crate::lexer::{Due, Token};
 
 const SUBJECTS: [&str; 16] = [
     "CONTINUOUS",
@@ -37,6 +39,11 @@ pub(super) fn show(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
         Some("FIELD") => field(cursor),
         Some("TAG") => tag(cursor),
         Some("RETENTION") => retention_policies(cursor),
+        Some("SERIES") => series(cursor),
+        Some("MEASUREMENT") => expect_cardinality(cursor, Cardinality::Measurements),
+        Some("QUERIES") => Ok(Statement::ShowQueries),
+        Some("STATS") => Ok(Statement::ShowStats(module(cursor)?)),
+        Some("DIAGNOSTICS") => Ok(Statement::ShowDiagnostics(module(cursor)?)),
         Some(subject) => unsupported(cursor, subject),
         None => cursor.unexpected(&SUBJECTS.join(", ")),
     }
@@ -48,52 +55,107 @@ fn unsupported(cursor: &mut Cursor<'_>, subject: &str) -> Result<Statement, Pars
             cursor.expect_keyword("QUERIES")?;
             UnsupportedStatement::ShowContinuousQueries
         }
-        "DIAGNOSTICS" => UnsupportedStatement::ShowDiagnostics,
         "GRANTS" => UnsupportedStatement::ShowGrants,
-        "MEASUREMENT" => {
-            return cardinality(cursor, UnsupportedStatement::ShowMeasurementCardinality);
-        }
-        "QUERIES" => UnsupportedStatement::ShowQueries,
-        "SERIES" => match at_cardinality(cursor)? {
-            true => UnsupportedStatement::ShowSeriesCardinality,
-            false => UnsupportedStatement::ShowSeries,
-        },
         "SHARD" => {
             cursor.expect_keyword("GROUPS")?;
             UnsupportedStatement::ShowShardGroups
         }
         "SHARDS" => UnsupportedStatement::ShowShards,
-        "STATS" => UnsupportedStatement::ShowStats,
         "SUBSCRIPTIONS" => UnsupportedStatement::ShowSubscriptions,
         _ => UnsupportedStatement::ShowUsers,
     };
     skip_rest(cursor, statement)
 }
 
-/// Takes `[EXACT] CARDINALITY`, if there.
-fn at_cardinality(cursor: &mut Cursor<'_>) -> Result<bool, ParseError> {
-    if cursor.eat_keyword("EXACT")? {
-        cursor.expect_keyword("CARDINALITY")?;
-        return Ok(true);
+/// `FOR 'module'`, if there.
+fn module(cursor: &mut Cursor<'_>) -> Result<Option<String>, ParseError> {
+    if !cursor.eat_keyword("FOR")? {
+        return Ok(None);
     }
-    cursor.eat_keyword("CARDINALITY")
+    if !matches!(cursor.peek(Due::Operator)?.token, Token::String(_)) {
+        return cursor.unexpected("string");
+    }
+    match cursor.take(Due::Operator)?.token {
+        Token::String(module) => Ok(Some(module)),
+        _ => Ok(None),
+    }
 }
 
+fn series(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    if let Some(exact) = at_cardinality(cursor)? {
+        return cardinality(cursor, Cardinality::Series, exact);
+    }
+    let (on, from, condition) = (on(cursor)?, from(cursor)?, where_clause(cursor)?);
+    order_by(cursor)?;
+    Ok(Statement::ShowSeries(ShowSeries {
+        on,
+        from,
+        condition,
+        limit: count_after(cursor, "LIMIT")?,
+        offset: count_after(cursor, "OFFSET")?,
+    }))
+}
+
+/// Takes `[EXACT] CARDINALITY`, if there; the result says whether it is exact.
+fn at_cardinality(cursor: &mut Cursor<'_>) -> Result<Option<bool>, ParseError> {
+    if cursor.eat_keyword("EXACT")? {
+        cursor.expect_keyword("CARDINALITY")?;
+        return Ok(Some(true));
+    }
+    Ok(cursor.eat_keyword("CARDINALITY")?.then_some(false))
+}
+
+fn expect_cardinality(cursor: &mut Cursor<'_>, of: Cardinality) -> Result<Statement, ParseError> {
+    match at_cardinality(cursor)? {
+        Some(exact) => cardinality(cursor, of, exact),
+        None => cursor.unexpected("EXACT, CARDINALITY"),
+    }
+}
+
+/// What follows `CARDINALITY`, except of the values of tags.
 fn cardinality(
     cursor: &mut Cursor<'_>,
-    statement: UnsupportedStatement,
+    of: Cardinality,
+    exact: bool,
 ) -> Result<Statement, ParseError> {
-    match at_cardinality(cursor)? {
-        true => skip_rest(cursor, statement),
-        false => cursor.unexpected("EXACT, CARDINALITY"),
-    }
+    let (on, from) = (on(cursor)?, from(cursor)?);
+    cardinality_from(cursor, of, exact, on, from)
+}
+
+fn tag_values_cardinality(cursor: &mut Cursor<'_>, exact: bool) -> Result<Statement, ParseError> {
+    let (on, from) = (on(cursor)?, from(cursor)?);
+    let of = Cardinality::TagValues(with_key(cursor)?);
+    cardinality_from(cursor, of, exact, on, from)
+}
+
+/// `WHERE` and all behind it.
+fn cardinality_from(
+    cursor: &mut Cursor<'_>,
+    of: Cardinality,
+    exact: bool,
+    on: Option<String>,
+    from: Vec<Measurement>,
+) -> Result<Statement, ParseError> {
+    Ok(Statement::ShowCardinality(Box::new(ShowCardinality {
+        of,
+        exact,
+        on,
+        from,
+        condition: where_clause(cursor)?,
+        group_by: group_by(cursor)?,
+        limit: count_after(cursor, "LIMIT")?,
+        offset: count_after(cursor, "OFFSET")?,
+    })))
 }
 
 fn measurements(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    let (on, with) = (measurements_on(cursor)?, with_measurement(cursor)?);
+    let condition = where_clause(cursor)?;
+    order_by(cursor)?;
     Ok(Statement::ShowMeasurements(ShowMeasurements {
-        on: measurements_on(cursor)?,
-        with: with_measurement(cursor)?,
-        condition: where_clause(cursor)?,
+        on,
+        with,
+        condition,
         limit: count_after(cursor, "LIMIT")?,
         offset: count_after(cursor, "OFFSET")?,
     }))
@@ -145,45 +207,62 @@ fn with_measurement(cursor: &mut Cursor<'_>) -> Result<Option<Measurement>, Pars
 
 fn field(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
     match cursor.eat_one_of(&["KEYS", "KEY"])? {
-        Some("KEYS") => Ok(Statement::ShowFieldKeys(ShowFieldKeys {
-            on: on(cursor)?,
-            from: from(cursor)?,
-            limit: count_after(cursor, "LIMIT")?,
-            offset: count_after(cursor, "OFFSET")?,
-        })),
-        Some(_) => cardinality(cursor, UnsupportedStatement::ShowFieldKeyCardinality),
+        Some("KEYS") => field_keys(cursor),
+        Some(_) => expect_cardinality(cursor, Cardinality::FieldKeys),
         None => cursor.unexpected("KEYS, KEY"),
     }
+}
+
+fn field_keys(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    let (on, from) = (on(cursor)?, from(cursor)?);
+    order_by(cursor)?;
+    Ok(Statement::ShowFieldKeys(ShowFieldKeys {
+        on,
+        from,
+        limit: count_after(cursor, "LIMIT")?,
+        offset: count_after(cursor, "OFFSET")?,
+    }))
 }
 
 fn tag(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
     match cursor.eat_one_of(&["KEYS", "VALUES", "KEY"])? {
         Some("KEYS") => tag_keys(cursor),
         Some("VALUES") => match at_cardinality(cursor)? {
-            true => skip_rest(cursor, UnsupportedStatement::ShowTagValuesCardinality),
-            false => tag_values(cursor),
+            Some(exact) => tag_values_cardinality(cursor, exact),
+            None => tag_values(cursor),
         },
-        Some(_) => cardinality(cursor, UnsupportedStatement::ShowTagKeyCardinality),
+        Some(_) => expect_cardinality(cursor, Cardinality::TagKeys),
         None => cursor.unexpected("KEYS, VALUES, KEY"),
     }
 }
 
 fn tag_keys(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    let (on, from) = (on(cursor)?, from(cursor)?);
+    let keys = match cursor.eat_keyword("WITH")? {
+        true => Some(keys_after_with(cursor)?),
+        false => None,
+    };
+    let condition = where_clause(cursor)?;
+    order_by(cursor)?;
     Ok(Statement::ShowTagKeys(ShowTagKeys {
-        on: on(cursor)?,
-        from: from(cursor)?,
-        condition: where_clause(cursor)?,
+        on,
+        from,
+        keys,
+        condition,
         limit: count_after(cursor, "LIMIT")?,
         offset: count_after(cursor, "OFFSET")?,
     }))
 }
 
 fn tag_values(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
+    let (on, from, keys) = (on(cursor)?, from(cursor)?, with_key(cursor)?);
+    let condition = where_clause(cursor)?;
+    order_by(cursor)?;
     Ok(Statement::ShowTagValues(ShowTagValues {
-        on: on(cursor)?,
-        from: from(cursor)?,
-        keys: with_key(cursor)?,
-        condition: where_clause(cursor)?,
+        on,
+        from,
+        keys,
+        condition,
         limit: count_after(cursor, "LIMIT")?,
         offset: count_after(cursor, "OFFSET")?,
     }))
@@ -191,6 +270,11 @@ fn tag_values(cursor: &mut Cursor<'_>) -> Result<Statement, ParseError> {
 
 fn with_key(cursor: &mut Cursor<'_>) -> Result<TagKeys, ParseError> {
     cursor.expect_keyword("WITH")?;
+    keys_after_with(cursor)
+}
+
+/// `KEY …` behind `WITH`.
+fn keys_after_with(cursor: &mut Cursor<'_>) -> Result<TagKeys, ParseError> {
     cursor.expect_keyword("KEY")?;
     if cursor.eat_symbol("=")? {
         return Ok(TagKeys::Eq(cursor.expect_identifier()?));

@@ -444,6 +444,12 @@ fn show_keys_and_values() {
     check_same("SHOW FIELD KEYS");
     check_same("SHOW FIELD KEYS ON db FROM m, /n/ LIMIT 1 OFFSET 2");
     check_same("SHOW TAG KEYS ON db FROM m WHERE host = 'a' LIMIT 1 OFFSET 2");
+    check_same("SHOW TAG KEYS WITH KEY = host");
+    check_same("SHOW TAG KEYS ON db FROM m WITH KEY IN (a, b) WHERE host = 'a' LIMIT 1 OFFSET 2");
+    check_error(
+        "SHOW TAG KEYS WHERE host = 'a' WITH KEY = host",
+        "found WITH, expected ;, EOF at line 1, char 32",
+    );
     check_same("SHOW TAG VALUES ON db FROM m WITH KEY = host WHERE a = 'b' LIMIT 1 OFFSET 2");
     for keys in [
         "= host",
@@ -497,19 +503,234 @@ fn statements_that_change_something() {
 }
 
 #[test]
+fn delete_names_no_database_and_drop_series_no_policy_either() {
+    check_same("DELETE FROM rp.m, rp./n/");
+    check_error(
+        "DELETE FROM m, db..m",
+        "database not supported at line 1, char 16",
+    );
+    check_error(
+        "DELETE FROM db.rp./m/",
+        "database not supported at line 1, char 13",
+    );
+    check_same("DROP SERIES FROM m, /n;/ WHERE host =~ /;/");
+    check_same("DROP SERIES FROM m");
+    check_same("DROP SERIES WHERE host = 'a'");
+    check_error(
+        "DROP SERIES FROM rp.m",
+        "retention policy not supported at line 1, char 18",
+    );
+    check_error(
+        "DROP SERIES FROM db..m",
+        "database not supported at line 1, char 18",
+    );
+    check_error(
+        "DROP SERIES",
+        "found EOF, expected FROM, WHERE at line 1, char 12",
+    );
+    check_error(
+        "DROP SERIES FROM m LIMIT 1",
+        "found LIMIT, expected ;, EOF at line 1, char 20",
+    );
+    for (text, expected) in [
+        (
+            "DELETE FROM /rp*/.m",
+            "found ., expected ;, EOF at line 1, char 18",
+        ),
+        (
+            "DELETE FROM ...m",
+            "found ., expected identifier, regex, ( at line 1, char 13",
+        ),
+    ] {
+        check_error(text, expected);
+    }
+}
+
+#[test]
+fn retention_policies() {
+    check_same("CREATE RETENTION POLICY rp ON db DURATION 1h REPLICATION 1");
+    check(
+        "CREATE RETENTION POLICY rp ON db DURATION 0s REPLICATION 2147483647 SHARD DURATION 0h DEFAULT",
+        "CREATE RETENTION POLICY rp ON db DURATION INF REPLICATION 2147483647 SHARD DURATION 0s DEFAULT",
+    );
+    check_same("ALTER RETENTION POLICY \"a b\" ON \"select\" DEFAULT");
+    check(
+        "ALTER RETENTION POLICY rp ON db DEFAULT SHARD DURATION 90m REPLICATION 2 DURATION INF",
+        "ALTER RETENTION POLICY rp ON db DURATION INF REPLICATION 2 SHARD DURATION 1h30m DEFAULT",
+    );
+    check_same("DROP RETENTION POLICY rp ON db");
+    for (text, expected) in [
+        (
+            "CREATE RETENTION POLICY rp ON db REPLICATION 1 DURATION 1h",
+            "found REPLICATION, expected DURATION at line 1, char 34",
+        ),
+        (
+            "CREATE RETENTION POLICY rp ON db DURATION 1h",
+            "found EOF, expected REPLICATION at line 1, char 45",
+        ),
+        (
+            "CREATE RETENTION POLICY rp ON db DURATION 1h REPLICATION 0",
+            "invalid value 0: must be 1 <= n <= 2147483647 at line 1, char 58",
+        ),
+        (
+            "CREATE RETENTION POLICY rp ON db DURATION 1h REPLICATION 1 SHARD DURATION INF",
+            "invalid duration INF for shard duration at line 1, char 75",
+        ),
+        (
+            "CREATE RETENTION POLICY rp ON db DURATION 1h REPLICATION 1 DEFAULT SHARD DURATION 1h",
+            "found SHARD, expected ;, EOF at line 1, char 68",
+        ),
+        (
+            "CREATE RETENTION POLICY rp DURATION 1h REPLICATION 1",
+            "found DURATION, expected ON at line 1, char 28",
+        ),
+        (
+            "ALTER RETENTION POLICY rp ON db",
+            "found EOF, expected DURATION, REPLICATION, SHARD, DEFAULT at line 1, char 32",
+        ),
+        (
+            "ALTER RETENTION POLICY rp ON db DURATION 3h DEFAULT DURATION 4h",
+            "found duplicate DURATION option at line 1, char 53",
+        ),
+        (
+            "ALTER RETENTION POLICY rp ON db SHARD DURATION 5",
+            "found 5, expected duration at line 1, char 48",
+        ),
+        (
+            "DROP RETENTION POLICY rp",
+            "found EOF, expected ON at line 1, char 25",
+        ),
+        (
+            "CREATE DATABASE db WITH REPLICATION 3000000000",
+            "invalid value 3000000000: must be 1 <= n <= 2147483647 at line 1, char 37",
+        ),
+    ] {
+        check_error(text, expected);
+    }
+}
+
+#[test]
+fn queries_are_shown_and_killed() {
+    check_same("SHOW QUERIES");
+    check_same("KILL QUERY 36");
+    check_same("KILL QUERY 36 ON \"host:1\"");
+    check_error(
+        "KILL QUERY -1",
+        "found -, expected integer at line 1, char 12",
+    );
+    check_error(
+        "KILL QUERY 36 ON 'host'",
+        "found 'host', expected identifier at line 1, char 18",
+    );
+}
+
+#[test]
+fn stats_and_diagnostics() {
+    for name in ["SHOW STATS", "SHOW DIAGNOSTICS"] {
+        check_same(name);
+        check_same(&format!("{name} FOR 'it\\'s'"));
+    }
+    check_error(
+        "SHOW STATS FOR indexes",
+        "found indexes, expected string at line 1, char 16",
+    );
+}
+
+#[test]
+fn show_series() {
+    check_same("SHOW SERIES");
+    check_same("SHOW SERIES ON db FROM m, rp./n/ WHERE host = 'a' LIMIT 1 OFFSET 2");
+    check_error(
+        "SHOW SERIES SLIMIT 1",
+        "found SLIMIT, expected ;, EOF at line 1, char 13",
+    );
+}
+
+#[test]
+fn order_by_time_is_taken_by_show_and_changes_nothing() {
+    for statement in [
+        "SHOW MEASUREMENTS",
+        "SHOW FIELD KEYS",
+        "SHOW TAG KEYS",
+        "SHOW TAG VALUES WITH KEY = host",
+        "SHOW SERIES",
+    ] {
+        check(
+            &format!("{statement} ORDER BY time DESC LIMIT 1"),
+            &format!("{statement} LIMIT 1"),
+        );
+        let start = statement.len() + " ORDER BY ".len() + 1;
+        check_error(
+            &format!("{statement} ORDER BY host"),
+            &format!("invalid ORDER BY, expected TIME column at line 1, char {start}"),
+        );
+    }
+}
+
+#[test]
+fn cardinalities() {
+    for exact in ["", "EXACT "] {
+        for what in ["SERIES", "MEASUREMENT", "TAG KEY", "FIELD KEY"] {
+            check_same(&format!("SHOW {what} {exact}CARDINALITY"));
+            check_same(&format!(
+                "SHOW {what} {exact}CARDINALITY ON db FROM m, /n/ WHERE host = 'a' GROUP BY host, time(1m) LIMIT 1 OFFSET 2"
+            ));
+        }
+        check_same(&format!(
+            "SHOW TAG VALUES {exact}CARDINALITY ON db FROM m WITH KEY IN (a, b) WHERE host = 'a' GROUP BY * LIMIT 1 OFFSET 2"
+        ));
+    }
+    for (text, name) in [
+        ("SHOW SERIES EXACT CARDINALITY", "SHOW SERIES CARDINALITY"),
+        (
+            "SHOW MEASUREMENT CARDINALITY",
+            "SHOW MEASUREMENT CARDINALITY",
+        ),
+        ("SHOW TAG KEY CARDINALITY", "SHOW TAG KEY CARDINALITY"),
+        (
+            "SHOW TAG VALUES CARDINALITY WITH KEY = a",
+            "SHOW TAG VALUES CARDINALITY",
+        ),
+        ("SHOW FIELD KEY CARDINALITY", "SHOW FIELD KEY CARDINALITY"),
+    ] {
+        assert_eq!(statements(text)[0].name(), name);
+    }
+    for (text, expected) in [
+        (
+            "SHOW TAG VALUES CARDINALITY",
+            "found EOF, expected WITH at line 1, char 28",
+        ),
+        (
+            "SHOW TAG VALUES CARDINALITY WHERE a = 'b' WITH KEY = a",
+            "found WHERE, expected WITH at line 1, char 29",
+        ),
+        (
+            "SHOW SERIES CARDINALITY WITH KEY = a",
+            "found WITH, expected ;, EOF at line 1, char 25",
+        ),
+        (
+            "SHOW MEASUREMENTS CARDINALITY",
+            "found CARDINALITY, expected ;, EOF at line 1, char 19",
+        ),
+        (
+            "SHOW SERIES EXACT",
+            "found EOF, expected CARDINALITY at line 1, char 18",
+        ),
+        (
+            "SHOW FIELD KEY",
+            "found EOF, expected EXACT, CARDINALITY at line 1, char 15",
+        ),
+    ] {
+        check_error(text, expected);
+    }
+}
+
+#[test]
 fn statements_known_by_name_only() {
     for (text, name) in [
         (
-            "ALTER RETENTION POLICY rp ON db DURATION 1h DEFAULT",
-            "ALTER RETENTION POLICY",
-        ),
-        (
             "CREATE CONTINUOUS QUERY q ON db BEGIN SELECT mean(v) INTO n FROM m GROUP BY time(1m) END",
             "CREATE CONTINUOUS QUERY",
-        ),
-        (
-            "CREATE RETENTION POLICY rp ON db DURATION 1h REPLICATION 1",
-            "CREATE RETENTION POLICY",
         ),
         (
             "CREATE SUBSCRIPTION s ON db.rp DESTINATIONS ALL 'udp://a:1'",
@@ -520,41 +741,17 @@ fn statements_known_by_name_only() {
             "CREATE USER",
         ),
         ("DROP CONTINUOUS QUERY q ON db", "DROP CONTINUOUS QUERY"),
-        ("DROP RETENTION POLICY rp ON db", "DROP RETENTION POLICY"),
-        ("DROP SERIES FROM /a;b/ WHERE host =~ /;/", "DROP SERIES"),
         ("DROP SHARD 1", "DROP SHARD"),
         ("DROP SUBSCRIPTION s ON db.rp", "DROP SUBSCRIPTION"),
         ("DROP USER u", "DROP USER"),
         ("GRANT READ ON db TO u", "GRANT"),
-        ("KILL QUERY 36 ON 'host:1'", "KILL QUERY"),
         ("REVOKE ALL PRIVILEGES FROM u", "REVOKE"),
         ("SET PASSWORD FOR u = 'p'", "SET PASSWORD"),
         ("SHOW CONTINUOUS QUERIES", "SHOW CONTINUOUS QUERIES"),
-        ("SHOW DIAGNOSTICS", "SHOW DIAGNOSTICS"),
-        (
-            "SHOW FIELD KEY EXACT CARDINALITY ON db",
-            "SHOW FIELD KEY CARDINALITY",
-        ),
         ("SHOW GRANTS FOR u", "SHOW GRANTS"),
-        (
-            "SHOW MEASUREMENT CARDINALITY",
-            "SHOW MEASUREMENT CARDINALITY",
-        ),
-        ("SHOW QUERIES", "SHOW QUERIES"),
-        (
-            "SHOW SERIES ON db FROM m WHERE host = 'a' LIMIT 1",
-            "SHOW SERIES",
-        ),
-        ("SHOW SERIES EXACT CARDINALITY", "SHOW SERIES CARDINALITY"),
         ("SHOW SHARD GROUPS", "SHOW SHARD GROUPS"),
         ("SHOW SHARDS", "SHOW SHARDS"),
-        ("SHOW STATS FOR 'x'", "SHOW STATS"),
         ("SHOW SUBSCRIPTIONS", "SHOW SUBSCRIPTIONS"),
-        ("SHOW TAG KEY CARDINALITY", "SHOW TAG KEY CARDINALITY"),
-        (
-            "SHOW TAG VALUES CARDINALITY WITH KEY = host",
-            "SHOW TAG VALUES CARDINALITY",
-        ),
         ("SHOW USERS", "SHOW USERS"),
     ] {
         check(

@@ -8,10 +8,11 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use watershed_influxql::{
-    BinaryOp, Call, Cast, CreateDatabase, Delete, Dimension, Explain, Expr, Field, Fill,
-    Measurement, MeasurementName, MeasurementsOn, Order, Regex, Select, SelectInto, ShowFieldKeys,
-    ShowMeasurements, ShowRetentionPolicies, ShowTagKeys, ShowTagValues, Source, Statement,
-    TagKeys, TimeDimension, VarRef, WildcardKind, parse_expr, parse_statements,
+    BinaryOp, Call, Cardinality, Cast, CreateDatabase, Delete, Dimension, DropRetentionPolicy,
+    DropSeries, Explain, Expr, Field, Fill, KillQuery, Measurement, MeasurementName,
+    MeasurementsOn, Order, Regex, RetentionPolicy, Select, SelectInto, ShowCardinality,
+    ShowFieldKeys, ShowMeasurements, ShowRetentionPolicies, ShowSeries, ShowTagKeys, ShowTagValues,
+    Source, Statement, TagKeys, TimeDimension, VarRef, WildcardKind, parse_expr, parse_statements,
 };
 
 fn name() -> BoxedStrategy<String> {
@@ -247,6 +248,49 @@ fn source() -> BoxedStrategy<Source> {
     prop_oneof![3 => measurement, 1 => subquery].boxed()
 }
 
+fn tag_keys() -> BoxedStrategy<TagKeys> {
+    prop_oneof![
+        name().prop_map(TagKeys::Eq),
+        name().prop_map(TagKeys::NotEq),
+        regex().prop_map(TagKeys::Matches),
+        regex().prop_map(TagKeys::NotMatches),
+        prop::collection::vec(name(), 1..4).prop_map(TagKeys::In),
+    ]
+    .boxed()
+}
+
+fn cardinality() -> BoxedStrategy<Statement> {
+    let of = prop_oneof![
+        Just(Cardinality::Series),
+        Just(Cardinality::Measurements),
+        Just(Cardinality::TagKeys),
+        tag_keys().prop_map(Cardinality::TagValues),
+        Just(Cardinality::FieldKeys),
+    ];
+    (
+        (of, any::<bool>(), option::of(name())),
+        prop::collection::vec(measurement(), 0..3),
+        option::of(condition()),
+        prop::collection::vec(dimension(), 0..3),
+        (count(), count()),
+    )
+        .prop_map(
+            |((of, exact, on), from, condition, group_by, (limit, offset))| {
+                Statement::ShowCardinality(Box::new(ShowCardinality {
+                    of,
+                    exact,
+                    on,
+                    from,
+                    condition,
+                    group_by,
+                    limit,
+                    offset,
+                }))
+            },
+        )
+        .boxed()
+}
+
 fn show() -> BoxedStrategy<Statement> {
     let on = || option::of(name());
     let from = || prop::collection::vec(measurement(), 0..3);
@@ -260,13 +304,6 @@ fn show() -> BoxedStrategy<Statement> {
         MeasurementsOn::AllDatabases,
         MeasurementsOn::AllDatabasesAndPolicies,
     ]);
-    let keys = prop_oneof![
-        name().prop_map(TagKeys::Eq),
-        name().prop_map(TagKeys::NotEq),
-        regex().prop_map(TagKeys::Matches),
-        regex().prop_map(TagKeys::NotMatches),
-        prop::collection::vec(name(), 1..4).prop_map(TagKeys::In),
-    ];
     prop_oneof![
         Just(Statement::ShowDatabases),
         on().prop_map(|on| Statement::ShowRetentionPolicies(ShowRetentionPolicies { on })),
@@ -294,9 +331,27 @@ fn show() -> BoxedStrategy<Statement> {
                 offset,
             })
         }),
+        (
+            on(),
+            from(),
+            option::of(tag_keys()),
+            option::of(condition()),
+            count(),
+            count()
+        )
+            .prop_map(|(on, from, keys, condition, limit, offset)| {
+                Statement::ShowTagKeys(ShowTagKeys {
+                    on,
+                    from,
+                    keys,
+                    condition,
+                    limit,
+                    offset,
+                })
+            }),
         (on(), from(), option::of(condition()), count(), count()).prop_map(
             |(on, from, condition, limit, offset)| {
-                Statement::ShowTagKeys(ShowTagKeys {
+                Statement::ShowSeries(ShowSeries {
                     on,
                     from,
                     condition,
@@ -305,10 +360,14 @@ fn show() -> BoxedStrategy<Statement> {
                 })
             }
         ),
+        cardinality(),
+        Just(Statement::ShowQueries),
+        option::of(any::<String>()).prop_map(Statement::ShowStats),
+        option::of(any::<String>()).prop_map(Statement::ShowDiagnostics),
         (
             on(),
             from(),
-            keys,
+            tag_keys(),
             option::of(condition()),
             count(),
             count()
@@ -327,18 +386,88 @@ fn show() -> BoxedStrategy<Statement> {
     .boxed()
 }
 
+fn duration() -> impl Strategy<Value = Option<i64>> {
+    option::of(0..=i64::MAX)
+}
+
+fn replication() -> impl Strategy<Value = Option<u64>> {
+    option::of(1..=0x7fff_ffff_u64)
+}
+
+fn retention_policy() -> BoxedStrategy<RetentionPolicy> {
+    (
+        name(),
+        name(),
+        duration(),
+        replication(),
+        duration(),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(name, database, duration, replication, shard_duration, default)| RetentionPolicy {
+                name,
+                database,
+                duration,
+                replication,
+                shard_duration,
+                default,
+            },
+        )
+        .boxed()
+}
+
+fn create_or_alter_policy((mut policy, create): (RetentionPolicy, bool)) -> Statement {
+    if create {
+        policy.duration.get_or_insert(0);
+        policy.replication.get_or_insert(1);
+        return Statement::CreateRetentionPolicy(policy);
+    }
+    let bare = RetentionPolicy {
+        name: policy.name.clone(),
+        database: policy.database.clone(),
+        ..RetentionPolicy::default()
+    };
+    policy.default |= policy == bare;
+    Statement::AlterRetentionPolicy(policy)
+}
+
+/// `FROM` and `WHERE`, at least one of them; the measurements have no database.
+fn deleted() -> BoxedStrategy<(Vec<Measurement>, Option<Expr>)> {
+    let from = || {
+        let measurement = measurement().prop_map(|measurement| Measurement {
+            database: None,
+            ..measurement
+        });
+        prop::collection::vec(measurement, 1..3)
+    };
+    prop_oneof![
+        (from(), option::of(condition())),
+        condition().prop_map(|condition| (Vec::new(), Some(condition))),
+    ]
+    .boxed()
+}
+
+fn drop_series((mut from, condition): (Vec<Measurement>, Option<Expr>)) -> Statement {
+    for measurement in &mut from {
+        measurement.retention_policy = None;
+    }
+    Statement::DropSeries(DropSeries { from, condition })
+}
+
 fn admin() -> BoxedStrategy<Statement> {
-    let duration = || option::of(0..=i64::MAX);
     prop_oneof![
         name().prop_map(Statement::DropDatabase),
         name().prop_map(Statement::DropMeasurement),
+        deleted().prop_map(|(from, condition)| Statement::Delete(Delete { from, condition })),
+        deleted().prop_map(drop_series),
         (
-            prop::collection::vec(measurement(), 1..3),
-            option::of(condition())
+            name(),
+            duration(),
+            replication(),
+            duration(),
+            option::of(name())
         )
-            .prop_map(|(from, condition)| Statement::Delete(Delete { from, condition })),
-        (name(), duration(), count(), duration(), option::of(name())).prop_map(
-            |(name, duration, replication, shard_duration, policy)| {
+            .prop_map(|(name, duration, replication, shard_duration, policy)| {
                 Statement::CreateDatabase(CreateDatabase {
                     name,
                     duration,
@@ -346,8 +475,13 @@ fn admin() -> BoxedStrategy<Statement> {
                     shard_duration,
                     policy,
                 })
-            }
-        ),
+            }),
+        (retention_policy(), any::<bool>()).prop_map(create_or_alter_policy),
+        (name(), name()).prop_map(|(name, database)| {
+            Statement::DropRetentionPolicy(DropRetentionPolicy { name, database })
+        }),
+        (any::<u64>(), option::of(name()))
+            .prop_map(|(id, host)| Statement::KillQuery(KillQuery { id, host })),
     ]
     .boxed()
 }
@@ -364,8 +498,8 @@ fn statement() -> BoxedStrategy<Statement> {
         1 => into.prop_map(|(database, retention_policy, measurement, select)| {
             Statement::SelectInto(Box::new(SelectInto { database, retention_policy, measurement, select }))
         }),
-        2 => show(),
-        1 => admin(),
+        3 => show(),
+        2 => admin(),
     ]
     .boxed()
 }
