@@ -29,7 +29,7 @@ pub(crate) enum Value {
     Text(String),
 }
 
-/// Tags (by name) and time. Ordered as key order is: nulls first, then bytes, then time.
+/// Tags (by name) and time.
 pub(crate) type Key = ([Option<String>; 3], i64);
 pub(crate) type Fields = [Option<Value>; 5];
 
@@ -56,12 +56,18 @@ impl Model {
         }
     }
 
+    /// In key order: by tags, each by bytes with nulls last, then time.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let row = |(key, fields): (&Key, &Fields)| Row {
             key: key.clone(),
             fields: fields.clone(),
         };
-        self.0.iter().map(row).collect()
+        let mut rows: Vec<Row> = self.0.iter().map(row).collect();
+        rows.sort_by_key(|row| {
+            let (tags, time) = row.key.clone();
+            (tags.map(|tag| (tag.is_none(), tag)), time)
+        });
+        rows
     }
 }
 

@@ -1,14 +1,14 @@
-//! Rows in the order of time without sorting all of them.
+//! Rows in order without sorting all of them.
 //!
 //! Files and buffered rows of a table hold, as a rule, one stretch of time each. So a result in the order
 //! of time is one stretch after the other, each sorted by itself: the first rows come out when the first
-//! stretch is read, memory is that of two stretches, and a limit ends the query early.
+//! stretch is read, memory is that of two stretches, and a limit ends the query early. A result in the
+//! order of the key needs no sort at all: the files have it, and are merged.
 //!
 //! 1. [`Sequence`] is the node of logical plans for inputs that follow one another: the tables of a
 //!    statement.
 //! 2. [`exec`] has the physical node: all partitions of all inputs, one after the other.
-//! 3. [`rule`] finds a sort by time over a scan, has the scan give one partition for each stretch, and
-//!    puts the physical node in the place of the merge.
+//! 3. [`rule`] finds sorts over a scan, and has the scan give one partition for each stretch or file.
 
 mod exec;
 mod rule;

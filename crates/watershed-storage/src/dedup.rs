@@ -27,7 +27,7 @@ use arrow::datatypes::SchemaRef;
 use assembly::Assembly;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-pub(crate) use keys::{Keys, Position};
+pub(crate) use keys::{KEY_ORDER, Keys, Position};
 use merging::Merging;
 
 /// Settles the duplicates inside one piece.

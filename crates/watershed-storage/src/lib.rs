@@ -7,7 +7,7 @@
 //! * [`local_store`]: a directory as an object store that survives a power loss.
 //!
 //! **Key order** is the order of the rows in every file and every piece: the tag columns in name order
-//! (bytes), each ascending by bytes with nulls first, then time ascending. A file that lacks a tag
+//! (bytes), each ascending by bytes with nulls last, then time ascending. A file that lacks a tag
 //! column has a constant null there, so the order is the same whatever columns a file has.
 //!
 //! This crate knows neither the catalog nor DataFusion.

@@ -10,6 +10,7 @@
 mod footers;
 mod pruning;
 
+use crate::dedup::KEY_ORDER;
 use crate::{Error, ScanFilter};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -26,7 +27,9 @@ use parquet::arrow::async_reader::{
     AsyncFileReader, MetadataFetch, ParquetRecordBatchStreamBuilder,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{
+    PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, SortingColumn,
+};
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -152,6 +155,7 @@ impl ParquetReader {
             }
             loaded => loaded?,
         };
+        check_order(path, &metadata)?;
         let footer = guarded(path, || {
             ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
         })?;
@@ -187,6 +191,24 @@ impl ParquetReader {
             bytes,
         }
     }
+}
+
+/// Refuses files of early builds, whose rows have another order: merging the two would go wrong.
+fn check_order(path: &Path, metadata: &ParquetMetaData) -> Result<(), Error> {
+    let other = |column: &SortingColumn| {
+        column.nulls_first != KEY_ORDER.nulls_first || column.descending != KEY_ORDER.descending
+    };
+    let mut sorted = metadata
+        .row_groups()
+        .iter()
+        .filter_map(|g| g.sorting_columns());
+    if sorted.any(|columns| columns.iter().any(other)) {
+        return Err(Error::Damaged {
+            path: path.clone(),
+            reason: "its rows have the order of an early build; write its points again".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Runs code of the decoder on bytes from outside.

@@ -12,7 +12,7 @@
 //! index), the sort order, and the Arrow schema with the kinds of the columns.
 
 use crate::Error;
-use crate::dedup::{Keys, Position};
+use crate::dedup::{KEY_ORDER, Keys, Position};
 use crate::schema::column_type;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -255,8 +255,8 @@ fn properties(
     let level = ZstdLevel::try_new(settings.zstd_level.clamp(1, 22))?;
     let sorting = |column| SortingColumn {
         column_idx: column as i32,
-        descending: false,
-        nulls_first: true,
+        descending: KEY_ORDER.descending,
+        nulls_first: KEY_ORDER.nulls_first,
     };
     let mut builder = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())

@@ -11,12 +11,27 @@ use arrow::datatypes::{
 use std::sync::Arc;
 use watershed_model::{Column, ColumnId, ColumnName, ColumnType, TableId, TableName, TableSchema};
 
-/// Tags in name order, then time: derived order is key order.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// Tags in name order, then time; compared as key order is.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) host: Option<String>,
     pub(crate) zone: Option<String>,
     pub(crate) time: i64,
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // Nulls last.
+        let tag = |tag: &Option<String>| (tag.is_none(), tag.clone());
+        let key = |key: &Self| (tag(&key.host), tag(&key.zone), key.time);
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -13,11 +13,11 @@ use watershed_storage::TagFilter;
 /// The rank of a series that is left out.
 const LEFT_OUT: u32 = u32::MAX;
 
-/// Code of a tag that a series does not have. Lower than all others: nulls come first.
-const ABSENT: u32 = 0;
+/// Code of a tag that a series does not have. Higher than all others: nulls come last.
+const ABSENT: u32 = u32::MAX;
 
 /// The series that a filter lets through, by rank: tags compared in name order, each by bytes, absent
-/// before present.
+/// after present.
 #[derive(Debug)]
 pub(super) struct RankedSeries {
     rank_of: Vec<u32>,
@@ -84,7 +84,7 @@ struct CodedSeries<'a> {
 
 struct CodedTag<'a> {
     column: &'a Column,
-    /// Codes from 1 on, by first appearance.
+    /// Codes from 0 on, by first appearance.
     code_of: HashMap<&'a str, u32, RandomState>,
 }
 
@@ -151,7 +151,9 @@ impl<'a> CodedSeries<'a> {
         let width = self.tags.len();
         let sorted: Vec<(ArrayRef, Vec<u32>)> = self.tags.iter().map(CodedTag::sorted).collect();
         for (at, code) in self.codes.iter_mut().enumerate() {
-            *code = sorted[at % width].1[*code as usize];
+            if *code != ABSENT {
+                *code = sorted[at % width].1[*code as usize];
+            }
         }
         let row = |kept: u32| &self.codes[kept as usize * width..][..width];
         let mut by_rank: Vec<u32> = (0..self.ids.len() as u32).collect();
@@ -161,12 +163,8 @@ impl<'a> CodedSeries<'a> {
         for (rank, kept) in by_rank.iter().enumerate() {
             rank_of[self.ids[*kept as usize] as usize] = rank as u32;
         }
-        let keys = |at: usize| -> Vec<i32> {
-            by_rank
-                .iter()
-                .map(|kept| row(*kept)[at] as i32 - 1)
-                .collect()
-        };
+        let keys =
+            |at: usize| -> Vec<i32> { by_rank.iter().map(|kept| index(row(*kept)[at])).collect() };
         let ranked = |(at, (tag, (values, _))): (usize, (&CodedTag<'_>, (ArrayRef, _)))| {
             let keys = keys(at);
             RankedTag {
@@ -191,9 +189,14 @@ impl<'a> CodedSeries<'a> {
     }
 }
 
+/// The index of a value by its code, −1 for an absent one.
+fn index(code: u32) -> i32 {
+    i32::try_from(code).unwrap_or(-1)
+}
+
 impl<'a> CodedTag<'a> {
     fn code(&mut self, value: &'a str) -> u32 {
-        let next = self.code_of.len() as u32 + 1;
+        let next = self.code_of.len() as u32;
         *self.code_of.entry(value).or_insert(next)
     }
 
@@ -202,9 +205,9 @@ impl<'a> CodedTag<'a> {
         let mut values: Vec<(&str, u32)> =
             self.code_of.iter().map(|(v, code)| (*v, *code)).collect();
         values.sort_unstable();
-        let mut new_codes = vec![ABSENT; values.len() + 1];
+        let mut new_codes = vec![ABSENT; values.len()];
         for (at, (_, code)) in values.iter().enumerate() {
-            new_codes[*code as usize] = at as u32 + 1;
+            new_codes[*code as usize] = at as u32;
         }
         let values = StringArray::from_iter_values(values.iter().map(|(value, _)| value));
         (Arc::new(values), new_codes)

@@ -61,6 +61,9 @@ pub(crate) struct ScanExec {
     metrics: ExecutionPlanMetricsSet,
 }
 
+/// Groups that are merged at a time: each holds a batch and the compressed columns of a row group.
+const MERGED_MAX: usize = 128;
+
 /// What is the same for every group of a scan.
 #[derive(Debug)]
 struct Read {
@@ -124,6 +127,25 @@ impl ScanExec {
         if partitions.len() < 2 {
             return None;
         }
+        self.with_partitions(partitions)
+    }
+
+    /// The same rows with one partition for each group, each in key order, if `columns` are the whole key:
+    /// all tags in name order, and time. `None` too when there are more than [`MERGED_MAX`] groups, which
+    /// would have to be open all at once.
+    pub(crate) fn in_key_order(&self, columns: &[String]) -> Option<Self> {
+        let tags = self.read.table.tags().map(|tag| tag.name.as_str());
+        let is_key = tags
+            .chain([TIME_COLUMN])
+            .eq(columns.iter().map(String::as_str));
+        let groups = self.partitions.iter().flatten();
+        if !is_key || groups.clone().count() > MERGED_MAX {
+            return None;
+        }
+        self.with_partitions(groups.map(|group| vec![group.clone()]).collect())
+    }
+
+    fn with_partitions(&self, partitions: Vec<Vec<Group>>) -> Option<Self> {
         let properties = Arc::new(properties(&self.read, &partitions).ok()?);
         Some(Self {
             read: Arc::clone(&self.read),
@@ -222,7 +244,7 @@ fn key_order(read: &Read) -> Vec<PhysicalSortExpr> {
         .chain([TIME_COLUMN]);
     let options = SortOptions {
         descending: false,
-        nulls_first: true,
+        nulls_first: false,
     };
     key.map_while(|name| {
         let at = read.output.index_of(name).ok()?;

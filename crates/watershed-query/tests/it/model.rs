@@ -133,7 +133,7 @@ async fn compare(
     let expected = pretty_format_batches(&[kept.batch(&arrow_schema(&table))])
         .unwrap()
         .to_string();
-    let order = "ORDER BY host NULLS FIRST, region NULLS FIRST, time";
+    let order = "ORDER BY host, region, time";
     let batches = world
         .sql(&format!("SELECT * FROM cpu WHERE {condition} {order}"))
         .await

@@ -70,7 +70,7 @@ impl Rows {
         rows.sort_by_key(|((values, time), _)| {
             (
                 tags.iter()
-                    .map(|tag| values.get(*tag).cloned())
+                    .map(|tag| (!values.contains_key(*tag), values.get(*tag).cloned()))
                     .collect::<Vec<_>>(),
                 *time,
             )

@@ -5,19 +5,25 @@ use crate::Error;
 use crate::schema::{column_type, data_type};
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, UInt32Array};
 use arrow::buffer::ScalarBuffer;
-use arrow::compute::{cast, take};
+use arrow::compute::{SortOptions, cast, take};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef, TimestampNanosecondType};
 use arrow::row::{RowConverter, Rows, SortField};
 use std::cmp::Ordering;
 use std::sync::Arc;
 use watershed_model::ColumnType;
 
+/// How each column of the key is ordered.
+pub(crate) const KEY_ORDER: SortOptions = SortOptions {
+    descending: false,
+    nulls_first: false,
+};
+
 /// Reads the keys of batches of one schema, in a form that compares across batches.
 pub(crate) struct Keys {
     schema: SchemaRef,
     tags: Vec<usize>,
     time: usize,
-    /// `None` for a table without tags. Ascending, nulls first: arrow's default, and key order.
+    /// `None` for a table without tags. Ascending, nulls last, as key order is.
     converter: Option<RowConverter>,
 }
 
@@ -49,7 +55,7 @@ impl Keys {
         tags.sort_by(|a, b| schema.field(*a).name().cmp(schema.field(*b).name()));
         let sort_fields: Vec<SortField> = tags
             .iter()
-            .map(|_| SortField::new(DataType::Utf8))
+            .map(|_| SortField::new_with_options(DataType::Utf8, KEY_ORDER))
             .collect();
         let converter = if tags.is_empty() {
             None

@@ -112,23 +112,23 @@ async fn every_type_comes_back_with_its_nulls() {
     };
     let given = vec![
         (
-            Key {
-                host: None,
-                zone: None,
-                time: i64::MIN,
-            },
-            full.clone(),
-        ),
-        (zoned(0), Fields::default()),
-        (zoned(i64::MAX), full.clone()),
-        (
             key("", 1),
             Fields {
                 note: Some(String::new()),
                 ..Fields::default()
             },
         ),
-        (key("a", 1), full),
+        (key("a", 1), full.clone()),
+        (zoned(0), Fields::default()),
+        (zoned(i64::MAX), full.clone()),
+        (
+            Key {
+                host: None,
+                zone: None,
+                time: i64::MIN,
+            },
+            full,
+        ),
     ];
     let file = File::new(&given).await;
     assert_eq!(file.rows(&ScanFilter::ALL).await, given);
@@ -240,7 +240,7 @@ async fn rows_that_lack_a_tag_match_only_the_empty_value() {
         zone: None,
         time: 1,
     };
-    let file = File::new(&[(absent, usage(1)), (key("b", 1), usage(2))]).await;
+    let file = File::new(&[(key("b", 1), usage(2)), (absent, usage(1))]).await;
     let one = |value| filter(0, 99, vec![tag("host", &[value])]);
     assert_eq!(file.extent(&one("")).await, (1, 2));
     assert_eq!(file.extent(&one("b")).await, (1, 2));
@@ -292,6 +292,40 @@ async fn a_file_of_another_size_is_damaged() {
         let error = read.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{bytes}: {error}");
     }
+}
+
+#[tokio::test]
+async fn rows_in_the_order_of_early_builds_are_refused() {
+    let given = batch(&ten_hosts());
+    let early = SortingColumn {
+        column_idx: 0,
+        descending: false,
+        nulls_first: true,
+    };
+    let properties = parquet::file::properties::WriterProperties::builder()
+        .set_sorting_columns(Some(vec![early]))
+        .build();
+    let mut bytes = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, given.schema(), Some(properties)).unwrap();
+    writer.write(&given).unwrap();
+    writer.close().unwrap();
+    let size = bytes.len() as u64;
+    let file = File::new(&ten_hosts()).await;
+    file.store
+        .put(&path(), PutPayload::from(bytes))
+        .await
+        .unwrap();
+    let reader = ParquetReader::new(Arc::clone(&file.store), 1 << 20);
+    let read = reader
+        .read(&path(), size, schema(), &ScanFilter::ALL, 10)
+        .await;
+    let error = read.err().unwrap();
+    assert!(
+        error.to_string().contains("order of an early build"),
+        "{error}"
+    );
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn a_file_is_described_as_it_is() {
     assert!(
         sorting
             .iter()
-            .all(|column| column.nulls_first && !column.descending)
+            .all(|column| !column.nulls_first && !column.descending)
     );
 }
 
