@@ -8,7 +8,7 @@
 //! 3. [`select::Query`] resolves the rest against their columns: wildcards, names, groups, and the class
 //!    of the projection ([`functions`]).
 //! 4. [`plan`] makes the plan of the query over each relation. Expressions are lowered by [`expr`] and
-//!    [`condition`]; functions DataFusion lacks are in [`aggregates`], [`windows`] and [`scalar`]; empty
+//!    [`condition`]; functions DataFusion lacks are in [`aggregates`], [`integral`], [`windows`] and [`scalar`]; empty
 //!    buckets are filled by [`gap_fill`](crate::gap_fill), as in SQL.
 //! 5. [`result`] puts the tables together in the order and layout clients get.
 //!
@@ -19,6 +19,7 @@ mod condition;
 mod error;
 mod expr;
 mod functions;
+mod integral;
 mod plan;
 mod relation;
 mod result;
@@ -28,6 +29,8 @@ mod show;
 mod time_range;
 mod types;
 mod windows;
+
+pub(crate) use windows::SeriesWindowPlanner;
 
 use crate::session::Session;
 use crate::{QueryEngine, QueryError, QueryOptions, QueryOutput};

@@ -24,6 +24,7 @@ mod influxql;
 mod output;
 mod params;
 mod planner;
+mod runs;
 mod scan;
 mod session;
 mod table;

@@ -2,6 +2,7 @@
 
 use crate::gap_fill::GapFillPlanner;
 use crate::in_order::SequencePlanner;
+use crate::influxql::SeriesWindowPlanner;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::Result;
@@ -22,8 +23,11 @@ impl DataFusionQueryPlanner for QueryPlanner {
         plan: &LogicalPlan,
         state: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let ours: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> =
-            vec![Arc::new(GapFillPlanner), Arc::new(SequencePlanner)];
+        let ours: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![
+            Arc::new(GapFillPlanner),
+            Arc::new(SequencePlanner),
+            Arc::new(SeriesWindowPlanner),
+        ];
         DefaultPhysicalPlanner::with_extension_planners(ours)
             .create_physical_plan(plan, state)
             .await

@@ -2,9 +2,10 @@
 
 use super::group::Filling;
 use super::{GapFill, Spec};
+use crate::runs::Runs;
 use crate::session::BATCH_ROWS;
 use arrow::array::RecordBatch;
-use arrow::compute::{SortOptions, concat_batches, partition};
+use arrow::compute::{SortOptions, concat_batches};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
@@ -26,11 +27,9 @@ use datafusion::physical_plan::{
     InputDistributionRequirements, PlanProperties,
 };
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
-use datafusion::scalar::ScalarValue;
 use futures::stream::{self, StreamExt};
 use std::collections::VecDeque;
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Turns [`GapFill`] into its physical counterpart.
@@ -182,6 +181,7 @@ impl ExecutionPlan for GapFillExec {
         let memory = MemoryConsumer::new("GapFillExec").register(context.memory_pool());
         let state = State {
             input: self.input.execute(partition, context)?,
+            runs: Runs::new(self.spec.groups.clone()),
             spec: Arc::clone(&self.spec),
             schema: Arc::clone(&self.schema),
             pending: Vec::new(),
@@ -217,6 +217,7 @@ impl DisplayAs for GapFillExec {
 /// Where the stream stands.
 struct State {
     input: SendableRecordBatchStream,
+    runs: Runs,
     spec: Arc<Spec>,
     schema: SchemaRef,
     /// Rows of the group that may go on in the next batch.
@@ -257,29 +258,15 @@ impl State {
             self.ended = true;
             return self.complete_pending();
         };
-        for rows in group_ranges(&self.spec, &batch)? {
-            let part = batch.slice(rows.start, rows.len());
-            if !self.continues(&part)? {
+        for run in self.runs.of(&batch)? {
+            let part = batch.slice(run.rows.start, run.rows.len());
+            if !run.continues {
                 self.complete_pending()?;
             }
             self.memory.try_grow(part.get_array_memory_size())?;
             self.pending.push(part);
         }
         Ok(())
-    }
-
-    /// Whether the rows belong to the group of those before.
-    fn continues(&self, part: &RecordBatch) -> Result<bool> {
-        let Some(before) = self.pending.first() else {
-            return Ok(true);
-        };
-        for at in &self.spec.groups {
-            let known = ScalarValue::try_from_array(before.column(*at), 0)?;
-            if known != ScalarValue::try_from_array(part.column(*at), 0)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     fn complete_pending(&mut self) -> Result<()> {
@@ -292,20 +279,4 @@ impl State {
         self.complete.push_back(group);
         Ok(())
     }
-}
-
-/// The runs of rows of a batch that belong to the same group.
-fn group_ranges(spec: &Spec, batch: &RecordBatch) -> Result<Vec<Range<usize>>> {
-    if batch.num_rows() == 0 {
-        return Ok(Vec::new());
-    }
-    if spec.groups.is_empty() {
-        return Ok(std::iter::once(0..batch.num_rows()).collect());
-    }
-    let keys: Vec<_> = spec
-        .groups
-        .iter()
-        .map(|at| Arc::clone(batch.column(*at)))
-        .collect();
-    Ok(partition(&keys)?.ranges())
 }

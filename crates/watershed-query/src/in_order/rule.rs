@@ -12,6 +12,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use std::sync::Arc;
@@ -32,7 +33,10 @@ impl PhysicalOptimizerRule for TimeStretches {
         _: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_down(|node| {
-            Ok(match in_order(&node)? {
+            if let Some(replaced) = in_order(&node)? {
+                return Ok(Transformed::yes(replaced));
+            }
+            Ok(match over_groups(&node)? {
                 Some(replaced) => Transformed::yes(replaced),
                 None => Transformed::no(node),
             })
@@ -80,6 +84,38 @@ fn in_order(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPla
         return Ok(Some(Arc::new(merge)));
     }
     Ok(None)
+}
+
+/// Functions over the rows of groups, if those were dealt out by group and sorted, and the key of the
+/// table is the order they ask for: they take them from one merge as well.
+fn over_groups(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    if !matches!(
+        node.name(),
+        "SeriesWindowExec" | "BoundedWindowAggExec" | "WindowAggExec"
+    ) {
+        return Ok(None);
+    }
+    let [input] = node.children()[..] else {
+        return Ok(None);
+    };
+    let Some(sort) = input.downcast_ref::<SortExec>() else {
+        return Ok(None);
+    };
+    let Some(dealt) = sort.input().downcast_ref::<RepartitionExec>() else {
+        return Ok(None);
+    };
+    let sort_alone =
+        replace_children_if_necessary(Arc::clone(input), vec![Arc::clone(dealt.input())])?;
+    let Some(chain) = Chain::below(&sort_alone) else {
+        return Ok(None);
+    };
+    let Some(scan) = chain.key_ordered(sort.expr()) else {
+        return Ok(None);
+    };
+    let input = chain.over(scan, Sorts::Drop)?;
+    let merge = SortPreservingMergeExec::new(sort.expr().clone(), input);
+    let replaced = replace_children_if_necessary(Arc::clone(node), vec![Arc::new(merge)])?;
+    Ok(Some(replaced))
 }
 
 /// What becomes of the sort of a chain.

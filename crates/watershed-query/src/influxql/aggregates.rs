@@ -8,7 +8,7 @@ use arrow::buffer::OffsetBuffer;
 use arrow::compute::{
     SortColumn, SortOptions, concat, filter, is_not_null, lexsort_to_indices, take,
 };
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
@@ -322,72 +322,6 @@ fn most_frequent(values: &ArrayRef, times: &ArrayRef) -> Result<Option<usize>> {
         }
     }
     Ok(Some(best))
-}
-
-/// `integral` of a run of rows, one contribution each, so that their sum over a bucket is the integral
-/// over it.
-pub(super) mod integral {
-    use super::*;
-    use crate::influxql::scalar::Buckets;
-    use arrow::array::Float64Array;
-    use arrow::datatypes::TimestampNanosecondType;
-
-    /// The area under the line between two points, in value times nanoseconds.
-    fn area(from: (i64, f64), to: (i64, f64)) -> f64 {
-        (from.1 + to.1) / 2.0 * (to.0 - from.0) as f64
-    }
-
-    /// The value of the line through two points.
-    fn between(from: (i64, f64), to: (i64, f64), at: i64) -> f64 {
-        let part = (at - from.0) as f64 / (to.0 - from.0) as f64;
-        from.1 + (to.1 - from.1) * part
-    }
-
-    /// For each row the area between it and the point before, cut at the borders of buckets: what lies
-    /// in the bucket of the point before is given to that row. Rows without value have none.
-    ///
-    /// Times ascend.
-    pub(crate) fn contributions(
-        values: &ArrayRef,
-        times: &ArrayRef,
-        buckets: Option<&Buckets>,
-    ) -> Result<ArrayRef> {
-        let values = values.as_primitive::<Float64Type>();
-        let times = times.as_primitive::<TimestampNanosecondType>();
-        let mut areas: Vec<Option<f64>> = vec![None; values.len()];
-        let mut previous: Option<(usize, (i64, f64))> = None;
-        for row in 0..values.len() {
-            if values.is_null(row) {
-                continue;
-            }
-            let point = (times.value(row), values.value(row));
-            areas[row] = Some(0.0);
-            if let Some((before, from)) = previous {
-                let (of_before, of_row) = split(from, point, buckets);
-                areas[before] = areas[before].map(|area| area + of_before);
-                areas[row] = Some(of_row);
-            }
-            previous = Some((row, point));
-        }
-        Ok(Arc::new(Float64Array::from(areas)))
-    }
-
-    /// The area between two points: in the bucket of the first, and in that of the second.
-    fn split(from: (i64, f64), to: (i64, f64), buckets: Option<&Buckets>) -> (f64, f64) {
-        let Some(buckets) = buckets else {
-            return (0.0, area(from, to));
-        };
-        let (Some(first), Some(last)) = (buckets.start(from.0), buckets.start(to.0)) else {
-            return (0.0, area(from, to));
-        };
-        if first == last {
-            return (0.0, area(from, to));
-        }
-        let end = buckets.next(first).unwrap_or(last);
-        let leaving = (end, between(from, to, end));
-        let entering = (last, between(from, to, last));
-        (area(from, leaving), area(entering, to))
-    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use crate::influxql::aggregates;
 use crate::influxql::error::{Result, invalid};
 use crate::influxql::expr::{Lower, variable};
 use crate::influxql::functions::{Class, Kind, kind, takes};
+use crate::influxql::integral;
 use crate::influxql::relation::{TIME, column};
 use crate::influxql::types::{Value, ValueType, instant};
-use crate::influxql::windows::WindowFunction;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::expr_fn::{
@@ -73,8 +73,7 @@ impl Lower for Calls<'_> {
                     Some(argument) => self.value(argument)?,
                     None => Value::null(),
                 };
-                self.planner
-                    .window(call, argument, &Order::default(), &mut self.windows)
+                self.planner.window(call, argument, &mut self.windows)
             }
             _ => {
                 if let Some(at) = self.results.iter().position(|result| result.key == *expr) {
@@ -200,14 +199,10 @@ impl Calls<'_> {
         let mut order = vec![column(TIME).sort(true, false)];
         order.extend(self.tie_order());
         let buckets = self.planner.query.clauses.buckets.clone();
-        let function = WindowFunction::IntegralParts { buckets };
         let groups = self.planner.group_columns();
         let name = format!("p{}", self.parts.len());
-        self.parts.push(
-            function
-                .over(argument.float(), column(TIME), groups, order)?
-                .alias(&name),
-        );
+        let parts = integral::parts(buckets, argument.float(), column(TIME), groups, order)?;
+        self.parts.push(parts.alias(&name));
         Ok(self.aggregate(sum(column(&name))) / lit(unit as f64))
     }
 
@@ -321,7 +316,8 @@ impl Planner<'_> {
                 .map(|(at, result)| result.expr.clone().alias(CallResult::name(at))),
         );
         let plan = plan.project(exprs)?.build()?;
-        let plan = windows.apply(self.filled_results(plan, &results)?)?;
+        let plan = self.filled_results(plan, &results)?;
+        let plan = self.windowed(plan, windows, &Order::default())?;
         let mut exprs = self.result_keys();
         exprs.extend(fields);
         let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;

@@ -1,13 +1,15 @@
 //! Window functions, over fields and over aggregates.
 
 use super::limit::Order;
-use super::{Inputs, Planned, Planner, field_column};
-use crate::influxql::error::{Result, invalid};
+use super::{Inputs, Planned, Planner, field_column, group_column};
+use crate::influxql::error::{Error, Result, invalid};
 use crate::influxql::expr::{Lower, variable};
 use crate::influxql::relation::{TIME, column};
 use crate::influxql::types::{Value, ValueType};
-use crate::influxql::windows::WindowFunction;
-use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder};
+use crate::influxql::windows::{SeriesWindow, WindowCall, WindowFunction};
+use arrow::compute::SortOptions;
+use datafusion::logical_expr::{Expr as PlanExpr, Extension, LogicalPlan, LogicalPlanBuilder};
+use std::sync::Arc;
 use watershed_influxql::{Call, Expr};
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -15,22 +17,21 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 /// The window functions of a statement, those that others use first.
 #[derive(Debug, Default)]
 pub(super) struct Windows {
-    levels: Vec<Vec<PlanExpr>>,
+    levels: Vec<Vec<Windowed>>,
     names: Vec<(String, usize)>,
 }
 
-impl Windows {
-    /// Plans the functions, level by level.
-    pub(super) fn apply(self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let mut builder = LogicalPlanBuilder::from(plan);
-        for level in self.levels {
-            builder = builder.window(level)?;
-        }
-        Ok(builder.build()?)
-    }
+/// A function and what it works on.
+#[derive(Debug)]
+struct Windowed {
+    name: String,
+    function: WindowFunction,
+    argument: PlanExpr,
+}
 
+impl Windows {
     /// The column that holds the value of the function.
-    fn add(&mut self, argument: &PlanExpr, window: PlanExpr) -> PlanExpr {
+    fn add(&mut self, argument: PlanExpr, function: WindowFunction) -> PlanExpr {
         let level = argument
             .column_refs()
             .into_iter()
@@ -42,10 +43,56 @@ impl Windows {
         if self.levels.len() <= level {
             self.levels.resize_with(level + 1, Vec::new);
         }
-        self.levels[level].push(window.alias(&name));
+        self.levels[level].push(Windowed {
+            name: name.clone(),
+            function,
+            argument,
+        });
         self.names.push((name.clone(), level));
         column(&name)
     }
+}
+
+/// The arguments of a level as columns of the plan, which get names of their own where they are computed.
+fn arguments(plan: LogicalPlan, level: Vec<Windowed>) -> Result<(LogicalPlan, Vec<WindowCall>)> {
+    let mut exprs: Vec<PlanExpr> = plan
+        .schema()
+        .columns()
+        .into_iter()
+        .map(Into::into)
+        .collect();
+    let known = exprs.len();
+    let mut named = Vec::with_capacity(level.len());
+    for windowed in level {
+        let argument = match &windowed.argument {
+            PlanExpr::Column(column) => column.name.clone(),
+            computed => {
+                let name = format!("{}_of", windowed.name);
+                exprs.push(computed.clone().alias(&name));
+                name
+            }
+        };
+        named.push((windowed, argument));
+    }
+    let plan = match exprs.len() == known {
+        true => plan,
+        false => LogicalPlanBuilder::from(plan).project(exprs)?.build()?,
+    };
+    let mut calls = Vec::with_capacity(named.len());
+    for (windowed, argument) in named {
+        calls.push(WindowCall {
+            function: windowed.function,
+            argument: index_of(&plan, &argument)?,
+            name: windowed.name,
+        });
+    }
+    Ok((plan, calls))
+}
+
+/// The place of a column of the plan.
+fn index_of(plan: &LogicalPlan, name: &str) -> Result<usize> {
+    let at = plan.schema().index_of_column_by_name(None, name);
+    at.ok_or_else(|| Error::Invalid(format!("there is no column {name}")))
 }
 
 impl Planner<'_> {
@@ -54,7 +101,6 @@ impl Planner<'_> {
         &self,
         call: &Call,
         argument: Value,
-        order: &Order,
         windows: &mut Windows,
     ) -> Result<Value> {
         let takes_anything = call.name == "elapsed";
@@ -75,9 +121,39 @@ impl Planner<'_> {
             }
             _ => argument.value_type,
         };
-        let rows = (self.group_columns(), self.order(order));
-        let window = function.over(argument.expr.clone(), column(TIME), rows.0, rows.1)?;
-        Ok(Value::new(windows.add(&argument.expr, window), value_type))
+        Ok(Value::new(windows.add(argument.expr, function), value_type))
+    }
+
+    /// Plans the functions, level by level, over rows in that order.
+    pub(super) fn windowed(
+        &self,
+        mut plan: LogicalPlan,
+        windows: Windows,
+        order: &Order,
+    ) -> Result<LogicalPlan> {
+        for level in windows.levels {
+            let (input, calls) = arguments(plan, level)?;
+            let groups = (0..self.query.groups.len())
+                .map(|at| index_of(&input, &group_column(at)))
+                .collect::<Result<Vec<_>>>()?;
+            let order = self
+                .order(order)
+                .into_iter()
+                .map(|sort| match &sort.expr {
+                    PlanExpr::Column(column) => {
+                        let options = SortOptions {
+                            descending: !sort.asc,
+                            nulls_first: sort.nulls_first,
+                        };
+                        Ok((index_of(&input, &column.name)?, options))
+                    }
+                    other => invalid(format!("rows can't be ordered by {other}")),
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let node = Arc::new(SeriesWindow::try_new(input, groups, order, calls)?);
+            plan = LogicalPlan::Extension(Extension { node });
+        }
+        Ok(plan)
     }
 
     fn window_function(&self, call: &Call) -> WindowFunction {
@@ -121,7 +197,6 @@ impl Planner<'_> {
             planner: self,
             inputs,
             windows: Windows::default(),
-            order: order.clone(),
         };
         let (fields, planned) = self.fields(&mut lower)?;
         let WindowRows {
@@ -130,7 +205,7 @@ impl Planner<'_> {
         let mut exprs = self.groups()?;
         exprs.push(column(TIME).alias(TIME));
         exprs.extend(inputs.into_exprs());
-        let plan = windows.apply(self.rows()?.project(exprs)?.build()?)?;
+        let plan = self.windowed(self.rows()?.project(exprs)?.build()?, windows, &order)?;
         let mut results = self.result_keys();
         results.extend(fields);
         results.extend(order.columns());
@@ -155,7 +230,6 @@ struct WindowRows<'a> {
     planner: &'a Planner<'a>,
     inputs: Inputs,
     windows: Windows,
-    order: Order,
 }
 
 impl Lower for WindowRows<'_> {
@@ -171,7 +245,6 @@ impl Lower for WindowRows<'_> {
             ValueType::Null | ValueType::Tag => Value::null(),
             value_type => Value::new(self.inputs.add(argument.expr), value_type),
         };
-        self.planner
-            .window(call, argument, &self.order, &mut self.windows)
+        self.planner.window(call, argument, &mut self.windows)
     }
 }

@@ -1,23 +1,21 @@
 use super::*;
-use arrow::array::TimestampNanosecondArray;
 
 #[track_caller]
 fn check(function: WindowFunction, points: &[(i64, Option<f64>)], expected: &[Option<f64>]) {
     let values: ArrayRef = Arc::new(points.iter().map(|p| p.1).collect::<Float64Array>());
     let times: Vec<i64> = points.iter().map(|p| p.0).collect();
-    let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(times));
-    let result = cast(
-        &function.evaluate(&values, &times).unwrap(),
-        &DataType::Float64,
-    )
-    .unwrap();
-    assert_eq!(
-        result
-            .as_primitive::<Float64Type>()
-            .iter()
-            .collect::<Vec<_>>(),
-        expected
-    );
+    let times = TimestampNanosecondArray::from(times);
+    // In one batch, and cut after each row.
+    for rows in [points.len(), 1] {
+        let mut walk = function.walk(&DataType::Float64).unwrap();
+        let mut found = Vec::new();
+        for from in (0..points.len()).step_by(rows) {
+            let part = walk.next(&values.slice(from, rows), &times.slice(from, rows));
+            let part = cast(&part.unwrap(), &DataType::Float64).unwrap();
+            found.extend(part.as_primitive::<Float64Type>());
+        }
+        assert_eq!(found, expected, "{rows} rows at a time");
+    }
 }
 
 const POINTS: [(i64, Option<f64>); 5] = [
