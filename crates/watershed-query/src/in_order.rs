@@ -8,10 +8,12 @@
 //! 1. [`Sequence`] is the node of logical plans for inputs that follow one another: the tables of a
 //!    statement.
 //! 2. [`exec`] has the physical node: all partitions of all inputs, one after the other.
-//! 3. [`rule`] finds sorts over a scan, and has the scan give one partition for each stretch or file.
+//! 3. [`time_sort`] sorts by time what comes in key order, a group or a stretch at a time.
+//! 4. [`rule`] finds sorts over a scan, and has the scan give one partition for each stretch or file.
 
 mod exec;
 mod rule;
+mod time_sort;
 
 pub(crate) use exec::SequencePlanner;
 pub(crate) use rule::TimeStretches;

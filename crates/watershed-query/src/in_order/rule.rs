@@ -1,7 +1,9 @@
 //! Finds sorts that can be made stretch by stretch, and those that are not needed at all.
 
 use super::exec::{InOrderExec, Inputs};
+use super::time_sort::{By, TimeSortExec};
 use crate::scan::ScanExec;
+use arrow::compute::SortOptions;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -72,18 +74,32 @@ fn in_order(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPla
     let Some(chain) = Chain::below(&input) else {
         return Ok(None);
     };
-    if let Some(scan) = chain.time_stretches(order, fetch) {
-        let order = order.iter().cloned().collect();
-        let input = chain.over(scan, Sorts::Keep)?;
-        let exec = InOrderExec::new(vec![input], order, Inputs::Stretches, fetch);
-        return Ok(Some(Arc::new(exec)));
-    }
-    if let Some(scan) = chain.key_ordered(order) {
-        let input = chain.over(scan, Sorts::Drop)?;
+    if let Some(scan) = chain.key_ordered() {
+        let input = chain.over(chain.rows(scan)?)?;
         let merge = SortPreservingMergeExec::new(order.clone(), input).with_fetch(fetch);
         return Ok(Some(Arc::new(merge)));
     }
-    Ok(None)
+    let by = chain.by_time();
+    if let Some(by) = &by
+        && !by.groups.is_empty()
+        && fetch.is_none()
+        && let Some(sorted) = chain.sorted_in_groups(by)?
+    {
+        return Ok(Some(chain.over(sorted)?));
+    }
+    let Some(scan) = chain.time_stretches(fetch) else {
+        return Ok(None);
+    };
+    let in_memory = fetch.is_none() && scan.sorts_in_memory();
+    let rows = chain.rows(Arc::new(scan))?;
+    let sorted: Arc<dyn ExecutionPlan> = match by {
+        Some(by) if in_memory => Arc::new(TimeSortExec::new(rows, by, chain.order())),
+        _ => replace_children_if_necessary(Arc::clone(&chain.sort), vec![rows])?,
+    };
+    let order = order.iter().cloned().collect();
+    let input = chain.over(sorted)?;
+    let exec = InOrderExec::new(vec![input], order, Inputs::Stretches, fetch);
+    Ok(Some(Arc::new(exec)))
 }
 
 /// Functions over the rows of groups, if those were dealt out by group and sorted, and the key of the
@@ -109,62 +125,90 @@ fn over_groups(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Execution
     let Some(chain) = Chain::below(&sort_alone) else {
         return Ok(None);
     };
-    let Some(scan) = chain.key_ordered(sort.expr()) else {
+    let sorted: Arc<dyn ExecutionPlan> = if let Some(scan) = chain.key_ordered() {
+        let rows = chain.rows(scan)?;
+        Arc::new(SortPreservingMergeExec::new(sort.expr().clone(), rows))
+    } else if let Some(by) = chain.by_time().filter(|by| !by.groups.is_empty()) {
+        match chain.sorted_in_groups(&by)? {
+            Some(sorted) => sorted,
+            None => return Ok(None),
+        }
+    } else {
         return Ok(None);
     };
-    let input = chain.over(scan, Sorts::Drop)?;
-    let merge = SortPreservingMergeExec::new(sort.expr().clone(), input);
-    let replaced = replace_children_if_necessary(Arc::clone(node), vec![Arc::new(merge)])?;
+    let replaced = replace_children_if_necessary(Arc::clone(node), vec![sorted])?;
     Ok(Some(replaced))
 }
 
-/// What becomes of the sort of a chain.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sorts {
-    Keep,
-    Drop,
-}
-
-/// A sort, filters and projections over a scan, from above.
+/// A sort over a scan, with projections above and projections and filters below.
 struct Chain {
-    nodes: Vec<Arc<dyn ExecutionPlan>>,
+    /// From above.
+    above: Vec<Arc<dyn ExecutionPlan>>,
+    /// Each partition for itself.
+    sort: Arc<dyn ExecutionPlan>,
+    /// From above.
+    below: Vec<Arc<dyn ExecutionPlan>>,
     scan: Arc<dyn ExecutionPlan>,
 }
 
 impl Chain {
     /// The chain from `top` down; `None` when something else is there, or not exactly one sort.
     fn below(top: &Arc<dyn ExecutionPlan>) -> Option<Self> {
-        let mut nodes = Vec::new();
-        let mut sorted = false;
+        let (mut above, mut below, mut sort) = (Vec::new(), Vec::new(), None);
         let mut node = Arc::clone(top);
         loop {
             if node.is::<ScanExec>() {
-                return sorted.then_some(Self { nodes, scan: node });
+                return Some(Self {
+                    above,
+                    sort: sort?,
+                    below,
+                    scan: node,
+                });
             }
-            let below = if let Some(projection) = node.downcast_ref::<ProjectionExec>() {
+            let next = if let Some(projection) = node.downcast_ref::<ProjectionExec>() {
                 projection.input()
             } else if let Some(filter) = node.downcast_ref::<FilterExec>() {
                 filter.input()
-            } else if let Some(sort) = node.downcast_ref::<SortExec>() {
+            } else if let Some(found) = node.downcast_ref::<SortExec>() {
                 // Two sorts: the upper one is of rows that are not the scan's any more.
-                if sorted || !sort.preserve_partitioning() {
+                if sort.is_some() || !found.preserve_partitioning() {
                     return None;
                 }
-                sorted = true;
-                sort.input()
+                let next = Arc::clone(found.input());
+                sort = Some(node);
+                node = next;
+                continue;
             } else {
                 return None;
             };
-            let below = Arc::clone(below);
-            nodes.push(node);
-            node = below;
+            let next = Arc::clone(next);
+            match sort {
+                None => above.push(node),
+                Some(_) => below.push(node),
+            }
+            node = next;
         }
     }
 
-    /// The column of the scan that an expression over the top of the chain is without change.
+    /// What is sorted by, over the columns below the sort.
+    fn order(&self) -> Vec<PhysicalSortExpr> {
+        let sort = self.sort.downcast_ref::<SortExec>();
+        sort.map_or_else(Vec::new, |sort| sort.expr().iter().cloned().collect())
+    }
+
+    /// What is sorted by, as columns of the scan; `None` when something else is among it.
+    fn sources(&self) -> Option<Vec<(String, SortOptions)>> {
+        let order = self.order();
+        let names = order
+            .iter()
+            .map(|sort| Some((self.source(&sort.expr)?, sort.options)));
+        names.collect()
+    }
+
+    /// The column of the scan that an expression below the sort is without change.
     fn source(&self, expr: &Arc<dyn PhysicalExpr>) -> Option<String> {
         let mut at = expr.downcast_ref::<Column>()?.index();
-        for node in &self.nodes {
+        for node in &self.below {
             if let Some(projection) = node.downcast_ref::<ProjectionExec>() {
                 let expr = &projection.expr().get(at)?.expr;
                 at = expr.downcast_ref::<Column>()?.index();
@@ -178,45 +222,94 @@ impl Chain {
         Some(self.scan.schema().field(at).name().clone())
     }
 
+    fn scan(&self) -> Option<&ScanExec> {
+        self.scan.downcast_ref()
+    }
+
     /// The scan with a partition for each stretch, in order, when time comes first in the order; `None`
     /// when there is only one stretch.
-    fn time_stretches(
-        &self,
-        order: &LexOrdering,
-        fetch: Option<usize>,
-    ) -> Option<Arc<dyn ExecutionPlan>> {
-        let first = order.first();
+    fn time_stretches(&self, fetch: Option<usize>) -> Option<ScanExec> {
+        let order = self.order();
+        let first = order.first()?;
         if self.source(&first.expr)? != TIME_COLUMN {
             return None;
         }
-        let scan = self.scan.downcast_ref::<ScanExec>()?;
         // Who wants few rows shall read no more than one stretch for them.
         let rows = fetch.map_or(STRETCH_ROWS, |fetch| STRETCH_ROWS.min(fetch as u64));
-        let stretches = scan.stretches(rows, first.options.descending)?;
-        Some(Arc::new(stretches))
+        self.scan()?.stretches(rows, first.options.descending)
     }
 
     /// The scan with partitions in key order, when that is the order asked for.
-    fn key_ordered(&self, order: &LexOrdering) -> Option<Arc<dyn ExecutionPlan>> {
-        let scan = self.scan.downcast_ref::<ScanExec>()?;
-        let ascending = |sort: &PhysicalSortExpr, name: &str| {
-            !sort.options.descending && (name == TIME_COLUMN || !sort.options.nulls_first)
-        };
-        let names = order.iter().map(|sort| {
-            let name = self.source(&sort.expr)?;
-            ascending(sort, &name).then_some(name)
-        });
-        let scan = scan.in_key_order(&names.collect::<Option<Vec<_>>>()?)?;
-        Some(Arc::new(scan))
+    fn key_ordered(&self) -> Option<Arc<dyn ExecutionPlan>> {
+        let scan = self.scan()?;
+        let sources = self.sources()?;
+        let names = sources.iter().map(|(name, _)| name.as_str());
+        if !names.eq(scan.key()) || !sources.iter().all(|(name, options)| in_key(name, *options)) {
+            return None;
+        }
+        Some(Arc::new(scan.by_group()?))
     }
 
-    fn over(self, scan: Arc<dyn ExecutionPlan>, sorts: Sorts) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut nodes = self.nodes.into_iter().rev();
-        nodes.try_fold(scan, |below, node| {
-            if sorts == Sorts::Drop && node.is::<SortExec>() {
-                return Ok(below);
-            }
-            replace_children_if_necessary(node, vec![below])
+    /// How the order can be had from rows in key order by sorting by time alone: it is the first tags of
+    /// the key, then the time, and then none or more of the next tags.
+    fn by_time(&self) -> Option<By> {
+        let sources = self.sources()?;
+        let at = sources.iter().position(|(name, _)| name == TIME_COLUMN)?;
+        let tags = || sources.iter().filter(|(name, _)| name != TIME_COLUMN);
+        let of_key = self.scan()?.key().take(sources.len() - 1);
+        if !tags().map(|(name, _)| name.as_str()).eq(of_key)
+            || !tags().all(|(name, options)| in_key(name, *options))
+        {
+            return None;
+        }
+        let order = self.order();
+        let index = |sort: &PhysicalSortExpr| Some(sort.expr.downcast_ref::<Column>()?.index());
+        Some(By {
+            groups: order[..at].iter().map(index).collect::<Option<_>>()?,
+            time: index(&order[at])?,
+            descending: order[at].options.descending,
         })
     }
+
+    /// The rows of each group by time, groups in order: the pieces of the scan are merged by their key as
+    /// far as it matters.
+    fn sorted_in_groups(&self, by: &By) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(scan) = self.scan().and_then(ScanExec::by_group) else {
+            return Ok(None);
+        };
+        let order = self.order();
+        let mut key = order.clone();
+        key.remove(by.groups.len());
+        let Some(key) = LexOrdering::new(key) else {
+            return Ok(None);
+        };
+        let rows = self.rows(Arc::new(scan))?;
+        let merged = Arc::new(SortPreservingMergeExec::new(key, rows));
+        Ok(Some(Arc::new(TimeSortExec::new(merged, by.clone(), order))))
+    }
+
+    /// What is below the sort, over another scan.
+    fn rows(&self, scan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        over(&self.below, scan)
+    }
+
+    /// What is above the sort, over something else.
+    fn over(&self, sorted: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        over(&self.above, sorted)
+    }
+}
+
+/// The nodes, given from above, over another input.
+fn over(
+    nodes: &[Arc<dyn ExecutionPlan>],
+    input: Arc<dyn ExecutionPlan>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    nodes.iter().rev().try_fold(input, |below, node| {
+        replace_children_if_necessary(Arc::clone(node), vec![below])
+    })
+}
+
+/// Whether a column is sorted as in the key. Time has no nulls.
+fn in_key(name: &str, options: SortOptions) -> bool {
+    !options.descending && (name == TIME_COLUMN || !options.nulls_first)
 }

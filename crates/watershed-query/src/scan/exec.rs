@@ -64,6 +64,9 @@ pub(crate) struct ScanExec {
 /// Groups that are merged at a time: each holds a batch and the compressed columns of a row group.
 const MERGED_MAX: usize = 128;
 
+/// Rows that are sorted by time in memory; more are sorted by an operator that can use the disk.
+const SORTED_ROWS_MAX: u64 = 2 << 20;
+
 /// What is the same for every group of a scan.
 #[derive(Debug)]
 struct Read {
@@ -130,19 +133,34 @@ impl ScanExec {
         self.with_partitions(partitions)
     }
 
-    /// The same rows with one partition for each group, each in key order, if `columns` are the whole key:
-    /// all tags in name order, and time. `None` too when there are more than [`MERGED_MAX`] groups, which
-    /// would have to be open all at once.
-    pub(crate) fn in_key_order(&self, columns: &[String]) -> Option<Self> {
+    /// The key of the table: all tags in name order, and time.
+    pub(crate) fn key(&self) -> impl Iterator<Item = &str> {
         let tags = self.read.table.tags().map(|tag| tag.name.as_str());
-        let is_key = tags
-            .chain([TIME_COLUMN])
-            .eq(columns.iter().map(String::as_str));
+        tags.chain([TIME_COLUMN])
+    }
+
+    /// The same rows with one partition for each group, each in key order. `None` when there are more than
+    /// [`MERGED_MAX`] groups, which would have to be open all at once.
+    pub(crate) fn by_group(&self) -> Option<Self> {
         let groups = self.partitions.iter().flatten();
-        if !is_key || groups.clone().count() > MERGED_MAX {
+        if groups.clone().count() > MERGED_MAX {
             return None;
         }
         self.with_partitions(groups.map(|group| vec![group.clone()]).collect())
+    }
+
+    /// Whether the rows of each partition fit memory, and rows of one time are in key order in it.
+    pub(crate) fn sorts_in_memory(&self) -> bool {
+        let times = self.read.filter.times;
+        let mut partitions = self.partitions.iter();
+        partitions.all(|groups| {
+            let disjoint = |pair: &[Group]| {
+                let [before, after] = pair else { return true };
+                before.times.intersect(&times).max < after.times.intersect(&times).min
+            };
+            groups.iter().map(Group::rows).sum::<u64>() <= SORTED_ROWS_MAX
+                && groups.windows(2).all(disjoint)
+        })
     }
 
     fn with_partitions(&self, partitions: Vec<Vec<Group>>) -> Option<Self> {

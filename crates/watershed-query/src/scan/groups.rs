@@ -76,7 +76,7 @@ impl Group {
     }
 
     /// The most rows it can have.
-    fn rows(&self) -> u64 {
+    pub(super) fn rows(&self) -> u64 {
         self.pieces.iter().map(Piece::rows).sum()
     }
 }
