@@ -136,7 +136,9 @@ impl ExecutionPlan for GapFillExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        // It does, but then the optimizer takes an order that is asked of the output as one that the input
+        // may have, although the input needs its own.
+        vec![false]
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {

@@ -149,7 +149,7 @@ impl ExecutionPlan for InOrderExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true; self.inputs.len()]
+        vec![false; self.inputs.len()]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {

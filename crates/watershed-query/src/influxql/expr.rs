@@ -9,6 +9,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions::datetime::expr_fn::date_part;
 use datafusion::functions::math::expr_fn as math;
+use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::{Expr as PlanExpr, Operator, binary_expr, cast, lit};
 use watershed_influxql::{BinaryOp, Call, Cast, Expr, VarRef};
 
@@ -242,10 +243,20 @@ fn scalar_of_one(name: &str, value: Value) -> Value {
         "log2" => math::log2(value),
         "round" => math::round(vec![value]),
         "sin" => math::sin(value),
-        "sqrt" => math::sqrt(value),
+        "sqrt" => sqrt(value),
         _ => math::tan(value),
     };
     Value::new(expr, ValueType::Float)
+}
+
+/// Not a number where there is no root. DataFusion's own function fails there.
+fn sqrt(value: PlanExpr) -> PlanExpr {
+    let negative = value.clone().lt(lit(0.0));
+    PlanExpr::Case(Case::new(
+        None,
+        vec![(Box::new(negative), Box::new(lit(f64::NAN)))],
+        Some(Box::new(math::sqrt(value))),
+    ))
 }
 
 fn scalar_of_two(name: &str, first: PlanExpr, second: PlanExpr) -> PlanExpr {

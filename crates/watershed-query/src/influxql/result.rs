@@ -181,8 +181,12 @@ fn zoned(query: &Query) -> PlanExpr {
     }
 }
 
-/// Where a tag that is grouped by is selected under its own name.
-fn selected_at(merged: &Merged, tag: &str) -> Option<usize> {
+/// Where a tag that is grouped by is selected under its own name. Beside a selector in time buckets it is
+/// null where a bucket is empty, and so does not tell the group.
+fn selected_at(merged: &Merged, query: &Query, tag: &str) -> Option<usize> {
+    if query.clauses.buckets.is_some() && query.class == Class::Aggregate {
+        return None;
+    }
     let is_tag = |field: &PlannedField| {
         field.name == tag
             && field.source.as_deref() == Some(tag)
@@ -195,7 +199,7 @@ fn selected_at(merged: &Merged, tag: &str) -> Option<usize> {
 fn hidden_groups(merged: &Merged, query: &Query) -> Vec<usize> {
     let groups = query.groups.iter().enumerate();
     groups
-        .filter(|(_, tag)| selected_at(merged, tag).is_none())
+        .filter(|(_, tag)| selected_at(merged, query, tag).is_none())
         .map(|(at, _)| at)
         .collect()
 }
@@ -239,7 +243,7 @@ fn schema(parts: &[Planned], merged: &Merged, query: &Query) -> SchemaRef {
     let keys = query
         .groups
         .iter()
-        .map(|tag| match selected_at(merged, tag) {
+        .map(|tag| match selected_at(merged, query, tag) {
             Some(at) => group_key(tag, first + at, true),
             None => {
                 let at = hidden

@@ -377,14 +377,11 @@ fn expand(field: &Field, select: &Select, columns: &Columns, into: &mut Vec<Fiel
             }
         }
         Expr::Regex(regex) => {
-            let regex = compile(regex)?;
-            into.extend(
-                columns
-                    .0
-                    .keys()
-                    .filter(|name| regex.is_match(name))
-                    .map(|n| bare(n)),
-            );
+            let (regex, grouped) = (compile(regex)?, grouped_tags(select));
+            let names = columns.0.keys().filter(|name| {
+                regex.is_match(name) && !(columns.is_tag(name) && grouped.hides(name))
+            });
+            into.extend(names.map(|name| bare(name)));
         }
         Expr::Call(call) if matches!(call.name.as_str(), "top" | "bottom") => {
             into.push(field.clone());

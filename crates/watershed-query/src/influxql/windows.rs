@@ -203,8 +203,8 @@ impl Walk for Elapsed {
             }
             let time = times.value(row);
             let before = self.before.replace(time)?;
-            let distance = time.wrapping_sub(before).unsigned_abs() / self.unit.unsigned_abs();
-            i64::try_from(distance).ok()
+            // Negative in descending order.
+            time.checked_sub(before)?.checked_div(self.unit)
         });
         Ok(Arc::new(distances.collect::<Int64Array>()))
     }

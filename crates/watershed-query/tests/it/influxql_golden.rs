@@ -2,7 +2,7 @@
 //!
 //! `influxql.jsonl` was recorded with InfluxDB 1.x where InfluxDB Clustered must agree (with one difference:
 //! `OFFSET` alone gives all the rest, there one row); `conformance.jsonl` comes from the test suites of
-//! InfluxDB 1.x and 3.
+//! InfluxDB 1.x and 3; `differential.jsonl` was recorded with InfluxDB 1.x for faults found by random queries.
 //!
 //! A line is a data set (`db`, `database` if that is another name, `precision`, `lp`) or a case (`name`, `db`,
 //! `q`, `params`, `expect`, the JSON of `/query`). Comparison: series in order, except that those with an absent tag may stand first or last;
@@ -72,6 +72,12 @@ async fn golden_cases() {
 #[tokio::test(flavor = "multi_thread")]
 async fn conformance_cases() {
     play_file("conformance.jsonl").await;
+}
+
+/// What the comparison with InfluxDB 1.6 by random queries has found, one name for each fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn differential_cases() {
+    play_file("differential.jsonl").await;
 }
 
 async fn play_file(name: &str) {

@@ -2,12 +2,12 @@
 
 use super::limit::Order;
 use super::window::Windows;
-use super::{Inputs, Planned, Planner};
+use super::{Inputs, Planned, Planner, time_filters};
 use crate::gap_fill::{self, GapFill, Grid};
 use crate::influxql::aggregates;
 use crate::influxql::error::{Result, invalid};
 use crate::influxql::expr::{Lower, variable};
-use crate::influxql::functions::{Class, Kind, kind, takes};
+use crate::influxql::functions::{Class, Kind, kind, looks_back, takes};
 use crate::influxql::integral;
 use crate::influxql::relation::{TIME, column};
 use crate::influxql::types::{Value, ValueType, instant};
@@ -35,6 +35,8 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 struct CallResult {
     /// What was called.
     key: Expr,
+    /// Whether it sees the bucket before the range.
+    looks_back: bool,
     /// Made of the columns of the aggregation.
     expr: PlanExpr,
     value_type: ValueType,
@@ -63,20 +65,28 @@ struct Calls<'a> {
     windows: Windows,
     /// The only selector, where columns stand beside it.
     selector: Option<&'a Call>,
+    /// Whether what is lowered is inside of a window function that reads the bucket before the range.
+    looks_back: bool,
 }
 
 impl Lower for Calls<'_> {
     fn leaf(&mut self, expr: &Expr) -> Result<Value> {
         match expr {
             Expr::Call(call) if kind(&call.name) == Some(Kind::Window) => {
+                let outer = self.looks_back;
+                self.looks_back |= looks_back(&call.name);
                 let argument = match call.args.first() {
                     Some(argument) => self.value(argument)?,
                     None => Value::null(),
                 };
+                self.looks_back = outer;
                 self.planner.window(call, argument, &mut self.windows)
             }
             _ => {
-                if let Some(at) = self.results.iter().position(|result| result.key == *expr) {
+                let looks_back = self.looks_back;
+                let known =
+                    |result: &CallResult| result.key == *expr && result.looks_back == looks_back;
+                if let Some(at) = self.results.iter().position(known) {
                     return Ok(self.result(at));
                 }
                 let value = match expr {
@@ -93,6 +103,7 @@ impl Lower for Calls<'_> {
                 } = value;
                 self.results.push(CallResult {
                     key: expr.clone(),
+                    looks_back,
                     expr: result,
                     value_type,
                 });
@@ -110,8 +121,21 @@ impl Calls<'_> {
     /// Adds an aggregate and gives the column it will be in.
     fn aggregate(&mut self, expr: PlanExpr) -> PlanExpr {
         let name = format!("x{}", self.aggregates.len());
+        let expr = match self.in_range() {
+            Some(in_range) if !self.looks_back => filtered(expr, in_range),
+            _ => expr,
+        };
         self.aggregates.push(expr.alias(&name));
         column(&name)
+    }
+
+    /// The rows in the range asked for, where more are read.
+    fn in_range(&self) -> Option<PlanExpr> {
+        let clauses = &self.planner.query.clauses;
+        match clauses.scan == clauses.bounds {
+            true => None,
+            false => time_filters(clauses.bounds).reduce(PlanExpr::and),
+        }
     }
 
     /// The order among rows of one time: the smallest set of tags first.
@@ -253,6 +277,19 @@ impl Calls<'_> {
     }
 }
 
+/// The aggregate over the rows that satisfy a condition as well.
+fn filtered(aggregate: PlanExpr, condition: PlanExpr) -> PlanExpr {
+    let PlanExpr::AggregateFunction(mut function) = aggregate else {
+        return aggregate;
+    };
+    let both = match function.params.filter.take() {
+        Some(known) => known.and(condition),
+        None => condition,
+    };
+    function.params.filter = Some(Box::new(both));
+    PlanExpr::AggregateFunction(function)
+}
+
 /// The second argument of `percentile`.
 pub(super) fn percent(call: &Call) -> f64 {
     match call.args.get(1) {
@@ -290,6 +327,7 @@ impl Planner<'_> {
             results: Vec::new(),
             windows: Windows::default(),
             selector: self.selector(),
+            looks_back: false,
         };
         let (fields, planned) = self.fields(&mut calls)?;
         let time = match (self.query.class, calls.selector) {

@@ -83,6 +83,6 @@ fn descending_order_turns_the_change_round() {
     check(
         WindowFunction::Elapsed { unit: 1 },
         &points,
-        &[nothing, Some(5.0), nothing, Some(20.0), nothing],
+        &[nothing, Some(-5.0), nothing, Some(-20.0), nothing],
     );
 }
