@@ -93,7 +93,7 @@ fn sources() {
     check_same("SELECT v FROM (SELECT w FROM (SELECT x FROM m LIMIT 1) WHERE w > 1), n");
     check_error(
         "SELECT v FROM a.b.c.d",
-        "found ., expected ;, EOF at line 1, char 20",
+        "found ., expected ; at line 1, char 20",
     );
     check_error(
         "SELECT v FROM a...b",
@@ -101,7 +101,7 @@ fn sources() {
     );
     check_error(
         "SELECT v FROM 'm'",
-        "found 'm', expected identifier, regex, ( at line 1, char 15",
+        "found 'm', expected identifier, regex, ( (names stand in double quotes) at line 1, char 15",
     );
     check_error(
         "SELECT v FROM (SHOW DATABASES)",
@@ -128,7 +128,7 @@ fn columns_with_dots_and_casts() {
     );
     check_error(
         "SELECT a::int FROM m",
-        "found int, expected float, integer, unsigned, string, boolean, field, tag at line 1, char 11",
+        "found int, expected float, integer, unsigned, string, boolean, field, tag (did you mean integer?) at line 1, char 11",
     );
     check_error(
         "SELECT a. FROM m",
@@ -230,6 +230,22 @@ fn signs_are_folded() {
 }
 
 #[test]
+fn a_timestamp_in_double_quotes_is_not_compared_with_time() {
+    for text in [
+        "SELECT v FROM m WHERE time > \"2024-01-01\"",
+        "SELECT v FROM m WHERE Time = \"2024-01-01T00:00:00Z\"",
+        "SELECT v FROM m WHERE time < \"2024-01-01 00:00:00\" - 1h",
+    ] {
+        let start = text.find('"').expect("a quote") + 1;
+        check_error(
+            text,
+            &format!("a timestamp stands in single quotes at line 1, char {start}"),
+        );
+    }
+    check_same("SELECT v FROM m WHERE time > \"2024\" AND a = \"2024-01-01\"");
+}
+
+#[test]
 fn precedence_of_operators() {
     check_grouping("a + b * c - d / e", "((a + (b * c)) - (d / e))");
     check_grouping("a & b | c ^ d % e", "(((a & b) | c) ^ (d % e))");
@@ -270,11 +286,11 @@ fn a_slash_divides_behind_an_operand_and_opens_a_regex_elsewhere() {
     );
     check_error(
         "SELECT v FROM m WHERE a =~ 'x'",
-        "found 'x', expected regex at line 1, char 28",
+        "found 'x', expected regex (a regular expression stands between slashes) at line 1, char 28",
     );
     check_error(
         "SELECT v FROM m WHERE a =~ /x/ + 1",
-        "found +, expected AND, OR, ), ;, EOF at line 1, char 32",
+        "found +, expected AND, OR, ), ; at line 1, char 32",
     );
     check_error(
         "SELECT v FROM /a",
@@ -314,11 +330,11 @@ fn group_by() {
     );
     check_error(
         "SELECT v FROM m GROUP host",
-        "found host, expected BY at line 1, char 23",
+        "found host, expected BY (did you mean GROUP BY?) at line 1, char 23",
     );
     check_error(
         "SELECT v FROM m GROUP BY 'a'",
-        "found 'a', expected identifier, regex, *, time at line 1, char 26",
+        "found 'a', expected identifier, regex, *, time (names stand in double quotes) at line 1, char 26",
     );
 }
 
@@ -352,11 +368,11 @@ fn order_by() {
     );
     check_error(
         "SELECT v FROM m ORDER BY host",
-        "invalid ORDER BY, expected TIME column at line 1, char 26",
+        "invalid ORDER BY, expected TIME column (InfluxQL orders by time only) at line 1, char 26",
     );
     check_error(
         "SELECT v FROM m ORDER BY time, host",
-        "invalid ORDER BY, expected TIME column at line 1, char 30",
+        "invalid ORDER BY, expected TIME column (InfluxQL orders by time only) at line 1, char 30",
     );
 }
 
@@ -364,15 +380,15 @@ fn order_by() {
 fn the_order_of_clauses_is_fixed() {
     check_error(
         "SELECT v FROM m LIMIT 1 WHERE a = 1",
-        "found WHERE, expected ;, EOF at line 1, char 25",
+        "found WHERE, expected ; (WHERE must come before LIMIT) at line 1, char 25",
     );
     check_error(
         "SELECT v FROM m OFFSET 1 LIMIT 1",
-        "found LIMIT, expected ;, EOF at line 1, char 26",
+        "found LIMIT, expected ; (LIMIT must come before OFFSET) at line 1, char 26",
     );
     check_error(
         "SELECT v FROM m LIMIT -1",
-        "found -, expected integer at line 1, char 23",
+        "found -, expected integer (counts are never negative) at line 1, char 23",
     );
 }
 
@@ -388,7 +404,7 @@ fn time_zones() {
     );
     check_error(
         "SELECT v FROM m TZ(UTC)",
-        "found UTC, expected string at line 1, char 20",
+        "found UTC, expected string (strings stand in single quotes) at line 1, char 20",
     );
 }
 
@@ -448,7 +464,7 @@ fn show_keys_and_values() {
     check_same("SHOW TAG KEYS ON db FROM m WITH KEY IN (a, b) WHERE host = 'a' LIMIT 1 OFFSET 2");
     check_error(
         "SHOW TAG KEYS WHERE host = 'a' WITH KEY = host",
-        "found WITH, expected ;, EOF at line 1, char 32",
+        "found WITH, expected ; (WITH must come before WHERE) at line 1, char 32",
     );
     check_same("SHOW TAG VALUES ON db FROM m WITH KEY = host WHERE a = 'b' LIMIT 1 OFFSET 2");
     for keys in [
@@ -507,22 +523,22 @@ fn delete_names_no_database_and_drop_series_no_policy_either() {
     check_same("DELETE FROM rp.m, rp./n/");
     check_error(
         "DELETE FROM m, db..m",
-        "database not supported at line 1, char 16",
+        "database not supported at line 1, char 1",
     );
     check_error(
         "DELETE FROM db.rp./m/",
-        "database not supported at line 1, char 13",
+        "database not supported at line 1, char 1",
     );
     check_same("DROP SERIES FROM m, /n;/ WHERE host =~ /;/");
     check_same("DROP SERIES FROM m");
     check_same("DROP SERIES WHERE host = 'a'");
     check_error(
         "DROP SERIES FROM rp.m",
-        "retention policy not supported at line 1, char 18",
+        "retention policy not supported at line 1, char 1",
     );
     check_error(
         "DROP SERIES FROM db..m",
-        "database not supported at line 1, char 18",
+        "database not supported at line 1, char 1",
     );
     check_error(
         "DROP SERIES",
@@ -530,16 +546,16 @@ fn delete_names_no_database_and_drop_series_no_policy_either() {
     );
     check_error(
         "DROP SERIES FROM m LIMIT 1",
-        "found LIMIT, expected ;, EOF at line 1, char 20",
+        "found LIMIT, expected ; at line 1, char 20",
     );
     for (text, expected) in [
         (
             "DELETE FROM /rp*/.m",
-            "found ., expected ;, EOF at line 1, char 18",
+            "found ., expected ; at line 1, char 18",
         ),
         (
             "DELETE FROM ...m",
-            "found ., expected identifier, regex, ( at line 1, char 13",
+            "found ., expected identifier at line 1, char 13",
         ),
     ] {
         check_error(text, expected);
@@ -578,7 +594,7 @@ fn retention_policies() {
         ),
         (
             "CREATE RETENTION POLICY rp ON db DURATION 1h REPLICATION 1 DEFAULT SHARD DURATION 1h",
-            "found SHARD, expected ;, EOF at line 1, char 68",
+            "found SHARD, expected ; at line 1, char 68",
         ),
         (
             "CREATE RETENTION POLICY rp DURATION 1h REPLICATION 1",
@@ -616,11 +632,11 @@ fn queries_are_shown_and_killed() {
     check_same("KILL QUERY 36 ON \"host:1\"");
     check_error(
         "KILL QUERY -1",
-        "found -, expected integer at line 1, char 12",
+        "found -, expected integer (counts are never negative) at line 1, char 12",
     );
     check_error(
         "KILL QUERY 36 ON 'host'",
-        "found 'host', expected identifier at line 1, char 18",
+        "found 'host', expected identifier (names stand in double quotes) at line 1, char 18",
     );
 }
 
@@ -632,7 +648,7 @@ fn stats_and_diagnostics() {
     }
     check_error(
         "SHOW STATS FOR indexes",
-        "found indexes, expected string at line 1, char 16",
+        "found indexes, expected string (strings stand in single quotes) at line 1, char 16",
     );
 }
 
@@ -642,7 +658,7 @@ fn show_series() {
     check_same("SHOW SERIES ON db FROM m, rp./n/ WHERE host = 'a' LIMIT 1 OFFSET 2");
     check_error(
         "SHOW SERIES SLIMIT 1",
-        "found SLIMIT, expected ;, EOF at line 1, char 13",
+        "found SLIMIT, expected ; (did you mean LIMIT?) at line 1, char 13",
     );
 }
 
@@ -662,7 +678,9 @@ fn order_by_time_is_taken_by_show_and_changes_nothing() {
         let start = statement.len() + " ORDER BY ".len() + 1;
         check_error(
             &format!("{statement} ORDER BY host"),
-            &format!("invalid ORDER BY, expected TIME column at line 1, char {start}"),
+            &format!(
+                "invalid ORDER BY, expected TIME column (InfluxQL orders by time only) at line 1, char {start}"
+            ),
         );
     }
 }
@@ -702,15 +720,15 @@ fn cardinalities() {
         ),
         (
             "SHOW TAG VALUES CARDINALITY WHERE a = 'b' WITH KEY = a",
-            "found WHERE, expected WITH at line 1, char 29",
+            "found WHERE, expected WITH (WITH must come before WHERE) at line 1, char 29",
         ),
         (
             "SHOW SERIES CARDINALITY WITH KEY = a",
-            "found WITH, expected ;, EOF at line 1, char 25",
+            "found WITH, expected ; at line 1, char 25",
         ),
         (
             "SHOW MEASUREMENTS CARDINALITY",
-            "found CARDINALITY, expected ;, EOF at line 1, char 19",
+            "found CARDINALITY, expected ; at line 1, char 19",
         ),
         (
             "SHOW SERIES EXACT",
@@ -718,7 +736,7 @@ fn cardinalities() {
         ),
         (
             "SHOW FIELD KEY",
-            "found EOF, expected EXACT, CARDINALITY at line 1, char 15",
+            "found EOF, expected EXACT, CARDINALITY (did you mean KEYS?) at line 1, char 15",
         ),
     ] {
         check_error(text, expected);
@@ -777,22 +795,25 @@ fn errors_say_where() {
         "SELECT",
         "found EOF, expected identifier, string, number, bool, duration, regex, (, *, $ at line 1, char 7",
     );
-    check_error("SELECT v", "found EOF, expected FROM at line 1, char 9");
+    check_error(
+        "SELECT v",
+        "found EOF, expected FROM (a query reads from a measurement, FROM name) at line 1, char 9",
+    );
     check_error(
         "SHOW DATABASES; SELECT v\n  FROM m\n  nonsense",
-        "found nonsense, expected ;, EOF at line 3, char 3",
+        "found nonsense, expected ; at line 3, char 3",
     );
     check_error(
         "SELECT v FROM m WHERE \"é\" ~ 1",
-        "found ~, expected ;, EOF at line 1, char 27",
+        "found ~, expected ; at line 1, char 27",
     );
     check_error(
         "INSERT INTO x",
-        "found INSERT, expected ALTER, CREATE, DELETE, DROP, EXPLAIN, GRANT, KILL, REVOKE, SELECT, SET, SHOW at line 1, char 1",
+        "found INSERT, expected ALTER, CREATE, DELETE, DROP, EXPLAIN, GRANT, KILL, REVOKE, SELECT, SET, SHOW (points are written as line protocol over HTTP) at line 1, char 1",
     );
     check_error(
         "SELECT on FROM m",
-        "found on, expected identifier, string, number, bool, duration, regex, (, *, $ at line 1, char 8",
+        "found on, expected identifier, string, number, bool, duration, regex, (, *, $ (a keyword; as a name it stands in double quotes) at line 1, char 8",
     );
 }
 
@@ -800,11 +821,15 @@ fn errors_say_where() {
 fn an_error_has_its_parts() {
     let error = parse_statements("SELECT v\nFRM m").expect_err("no FROM");
     assert_eq!((error.offset, error.line, error.char), (9, 2, 1));
-    assert_eq!(error.message(), "found FRM, expected FROM");
+    assert_eq!(
+        error.message(),
+        "found FRM, expected FROM (did you mean FROM?)"
+    );
     assert_eq!(
         (error.found(), error.expected()),
         (Some("FRM"), Some("FROM"))
     );
+    assert_eq!(error.hint(), Some("did you mean FROM?"));
 }
 
 #[test]
@@ -834,7 +859,40 @@ fn nesting_has_a_limit() {
         )
     };
     check_same(&subqueries(NESTING_DEPTH_MAX));
-    assert!(parse_statements(&subqueries(NESTING_DEPTH_MAX + 1)).is_err());
+    let calls =
+        |depth: usize| format!("SELECT {}v{} FROM m", "f(".repeat(depth), ")".repeat(depth));
+    // A call is a node, too, and so is the column inside.
+    check_same(&calls(EXPR_HEIGHT_MAX - 1));
+    let explains = |depth: usize| format!("{}SHOW DATABASES", "EXPLAIN ".repeat(depth));
+    check_same(&explains(NESTING_DEPTH_MAX));
+    let together = |depth: usize| {
+        format!(
+            "EXPLAIN SELECT v FROM (SELECT {}v{} FROM m)",
+            "(".repeat(depth - 2),
+            ")".repeat(depth - 2)
+        )
+    };
+    check(
+        &together(NESTING_DEPTH_MAX),
+        "EXPLAIN SELECT v FROM (SELECT v FROM m)",
+    );
+    for text in [
+        subqueries(NESTING_DEPTH_MAX + 1),
+        calls(NESTING_DEPTH_MAX + 1),
+        explains(NESTING_DEPTH_MAX + 1),
+        together(NESTING_DEPTH_MAX + 1),
+    ] {
+        let error = parse_statements(&text).expect_err("too deep");
+        assert_eq!(
+            error.message(),
+            "query is nested too deeply, more than 100 levels"
+        );
+    }
+    // Signs are no levels.
+    check(
+        &format!("SELECT {}v FROM m", "- ".repeat(1000)),
+        "SELECT v FROM m",
+    );
 }
 
 #[test]
