@@ -61,7 +61,7 @@ fn part(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Part, ParseError> {
         let after_match = waiting.last().is_some_and(|left| left.op.is_regex_match());
         let mut right = match after_match {
             true => Tree::leaf(Expr::Regex(expect_regex(cursor)?)).into(),
-            false => operand_behind(cursor, grammar, waiting.last())?,
+            false => unary(cursor, grammar)?,
         };
         let next = operator(cursor, grammar)?;
         if after_match && next.is_some_and(BinaryOp::is_arithmetic) {
@@ -77,7 +77,12 @@ fn part(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Part, ParseError> {
             return Ok(right);
         };
         cursor.take(Due::Operator)?;
-        waiting.push(Waiting { left: right, op });
+        let right_start = cursor.operand_start()?;
+        waiting.push(Waiting {
+            left: right,
+            op,
+            right_start,
+        });
     }
 }
 
@@ -85,35 +90,7 @@ fn part(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Part, ParseError> {
 struct Waiting {
     left: Part,
     op: BinaryOp,
-}
-
-impl Waiting {
-    fn compares_time(&self) -> bool {
-        self.op.is_comparison() && self.left.is_time()
-    }
-}
-
-/// An operand, with `before` on its left.
-///
-/// # Errors
-/// A timestamp in double quotes, which would be a column, compared with `time`.
-fn operand_behind(
-    cursor: &mut Cursor<'_>,
-    grammar: Grammar,
-    before: Option<&Waiting>,
-) -> Result<Part, ParseError> {
-    if !before.is_some_and(Waiting::compares_time) {
-        return unary(cursor, grammar);
-    }
-    let start = cursor.operand_start()?;
-    let quoted = match &cursor.peek(Due::Operand)?.token {
-        Token::Quoted(name) => parse_timestamp(name, None).is_ok(),
-        _ => false,
-    };
-    match quoted {
-        true => Err(cursor.invalid_at(start, "a timestamp stands in single quotes")),
-        false => unary(cursor, grammar),
-    }
+    right_start: usize,
 }
 
 /// Whether what stands between `op` and `next` belongs to `op`. A chain of `AND` or `OR` waits for
@@ -132,11 +109,20 @@ fn join_last(
     waiting: &mut Vec<Waiting>,
     right: Part,
 ) -> Result<Part, ParseError> {
-    let Some(Waiting { left, op }) = waiting.pop() else {
+    let Some(Waiting {
+        left,
+        op,
+        right_start,
+    }) = waiting.pop()
+    else {
         return Ok(right);
     };
     if !op.is_logical() {
         let (left, right) = (left.settled(cursor)?, right.settled(cursor)?);
+        if op.is_comparison() && is_time(&left.expr) && begins_with_timestamp(&right.expr) {
+            let message = "a timestamp stands in single quotes";
+            return Err(cursor.invalid_at(right_start, message));
+        }
         return Ok(join(cursor, op, left, right)?.into());
     }
     let mut items = right.operands_of(cursor, op)?;
@@ -145,6 +131,20 @@ fn join_last(
         items = concatenated(before.left.operands_of(cursor, op)?, items);
     }
     Ok(Part::Chain { op, items })
+}
+
+fn is_time(expr: &Expr) -> bool {
+    matches!(expr, Expr::Var(column) if column.is_time())
+}
+
+/// Whether the first operand of a sum is a column with the name of a timestamp, which somebody put
+/// into quotes of the wrong kind.
+fn begins_with_timestamp(expr: &Expr) -> bool {
+    let mut first = expr;
+    while let Expr::Binary(binary) = first {
+        first = &binary.left;
+    }
+    matches!(first, Expr::Var(VarRef { name, cast: None }) if parse_timestamp(name, None).is_ok())
 }
 
 /// A node whose highest child has `height_below`.

@@ -235,8 +235,10 @@ fn a_timestamp_in_double_quotes_is_not_compared_with_time() {
         "SELECT v FROM m WHERE time > \"2024-01-01\"",
         "SELECT v FROM m WHERE Time = \"2024-01-01T00:00:00Z\"",
         "SELECT v FROM m WHERE time < \"2024-01-01 00:00:00\" - 1h",
+        "SELECT v FROM m WHERE time < \"2024-01-01T00:00:00\".\"5Z\"",
+        "SELECT v FROM m WHERE a = 1 AND time < (\"2024-01-01\" - 1h) AND b = 2",
     ] {
-        let start = text.find('"').expect("a quote") + 1;
+        let start = text.find(['(', '"']).expect("a right side") + 1;
         check_error(
             text,
             &format!("a timestamp stands in single quotes at line 1, char {start}"),

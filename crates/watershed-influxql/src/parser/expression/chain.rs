@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::{Tree, higher};
 use crate::ParseError;
-use crate::ast::{BinaryOp, Expr, VarRef};
+use crate::ast::{BinaryOp, Expr};
 use crate::parser::cursor::Cursor;
 use crate::work;
 
@@ -29,10 +29,6 @@ impl From<Tree> for Part {
 }
 
 impl Part {
-    pub(super) fn is_time(&self) -> bool {
-        matches!(self, Part::Tree(Tree { expr: Expr::Var(column), .. }) if VarRef::is_time(column))
-    }
-
     /// As a tree.
     pub(super) fn settled(self, cursor: &Cursor<'_>) -> Result<Tree, ParseError> {
         match self {
