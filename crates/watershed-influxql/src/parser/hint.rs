@@ -171,7 +171,14 @@ impl Place<'_> {
         if self.found() == "," && self.clauses.has_taken("LIMIT") {
             return Some("write LIMIT n OFFSET m");
         }
+        let is_exponent = |word: &str| {
+            let digits = word.strip_prefix(['e', 'E']);
+            digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+        };
         match self.word() {
+            Some(word) if self.is_adjacent() && is_exponent(word) => {
+                Some("numbers have no exponent")
+            }
             Some(_) if self.is_adjacent() => {
                 Some("the units of durations are ns, u, ms, s, m, h, d and w")
             }

@@ -277,6 +277,11 @@ fn numbers() {
     check("SELECT v FROM m LIMIT -1", "counts are never negative");
     check("SELECT v FROM m LIMIT $n", "a parameter cannot stand here");
     check("SELECT v FROM m LIMIT '5'", "numbers have no quotes");
+    check("SELECT v FROM m WHERE v > 1e3", "numbers have no exponent");
+    check(
+        "SELECT v FROM m WHERE v > 1.5E-3",
+        "numbers have no exponent",
+    );
     let blank = "no blank between a number and its unit";
     check("SELECT v FROM m WHERE time > now() - 1 h", blank);
     check("SELECT mean(v) FROM m GROUP BY time(5 m)", blank);
