@@ -115,8 +115,16 @@ pub fn check_all_used(
 /// Every expression of a statement that is not part of another.
 fn roots(statement: &Statement) -> Vec<&Expr> {
     match statement {
-        Statement::Select(select) => select_roots(select),
-        Statement::SelectInto(into) => select_roots(&into.select),
+        Statement::Select(select) => {
+            let mut roots = Vec::new();
+            select_roots(select, &mut roots);
+            roots
+        }
+        Statement::SelectInto(into) => {
+            let mut roots = Vec::new();
+            select_roots(&into.select, &mut roots);
+            roots
+        }
         Statement::Explain(explain) => roots(&explain.statement),
         Statement::ShowMeasurements(show) => show.condition.iter().collect(),
         Statement::ShowTagKeys(show) => show.condition.iter().collect(),
@@ -145,16 +153,15 @@ fn roots(statement: &Statement) -> Vec<&Expr> {
     }
 }
 
-fn select_roots(select: &Select) -> Vec<&Expr> {
-    let mut roots: Vec<&Expr> = select.fields.iter().map(|field| &field.expr).collect();
+fn select_roots<'a>(select: &'a Select, roots: &mut Vec<&'a Expr>) {
+    roots.extend(select.fields.iter().map(|field| &field.expr));
     for source in &select.from {
         if let Source::Subquery(select) = source {
-            roots.append(&mut select_roots(select));
+            select_roots(select, roots);
         }
     }
     roots.extend(&select.condition);
     roots.extend(dimension_roots(&select.group_by));
-    roots
 }
 
 fn dimension_roots(dimensions: &[Dimension]) -> impl Iterator<Item = &Expr> {
@@ -167,8 +174,16 @@ fn dimension_roots(dimensions: &[Dimension]) -> impl Iterator<Item = &Expr> {
 /// As [`roots`], to be changed in place.
 fn roots_mut(statement: &mut Statement) -> Vec<&mut Expr> {
     match statement {
-        Statement::Select(select) => select_roots_mut(select),
-        Statement::SelectInto(into) => select_roots_mut(&mut into.select),
+        Statement::Select(select) => {
+            let mut roots = Vec::new();
+            select_roots_mut(select, &mut roots);
+            roots
+        }
+        Statement::SelectInto(into) => {
+            let mut roots = Vec::new();
+            select_roots_mut(&mut into.select, &mut roots);
+            roots
+        }
         Statement::Explain(explain) => roots_mut(&mut explain.statement),
         Statement::ShowMeasurements(show) => show.condition.iter_mut().collect(),
         Statement::ShowTagKeys(show) => show.condition.iter_mut().collect(),
@@ -199,20 +214,15 @@ fn roots_mut(statement: &mut Statement) -> Vec<&mut Expr> {
     }
 }
 
-fn select_roots_mut(select: &mut Select) -> Vec<&mut Expr> {
-    let mut roots: Vec<&mut Expr> = select
-        .fields
-        .iter_mut()
-        .map(|field| &mut field.expr)
-        .collect();
+fn select_roots_mut<'a>(select: &'a mut Select, roots: &mut Vec<&'a mut Expr>) {
+    roots.extend(select.fields.iter_mut().map(|field| &mut field.expr));
     for source in &mut select.from {
         if let Source::Subquery(select) = source {
-            roots.append(&mut select_roots_mut(select));
+            select_roots_mut(select, roots);
         }
     }
     roots.extend(&mut select.condition);
     roots.extend(dimension_roots_mut(&mut select.group_by));
-    roots
 }
 
 fn dimension_roots_mut(dimensions: &mut [Dimension]) -> impl Iterator<Item = &mut Expr> {

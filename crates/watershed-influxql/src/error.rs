@@ -2,14 +2,17 @@
 
 use std::fmt;
 
+use crate::work;
+
 /// Longest piece of the text that an error repeats, in characters.
 const FOUND_CHARS_MAX: usize = 60;
 
 /// Why a text is not InfluxQL, and where.
 ///
-/// `Display` is what InfluxDB 1.x clients look for: `found X, expected Y at line L, char C`.
+/// `Display` is what InfluxDB 1.x clients look for, `found X, expected Y at line L, char C`, with a
+/// hint in parentheses before `at` where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason} at line {line}, char {char}")]
+#[error("{} at line {line}, char {char}", self.message())]
 pub struct ParseError {
     /// Byte at which the offending token begins; the length of the text if it ended too early.
     pub offset: usize,
@@ -17,7 +20,14 @@ pub struct ParseError {
     pub line: usize,
     /// Character of `offset` within its line, from 1.
     pub char: usize,
+    // In a box, because results with this error are in every frame of the parser's recursion.
+    details: Box<Details>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Details {
     reason: Reason,
+    hint: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,25 +76,41 @@ impl ParseError {
     }
 
     fn at(text: &str, offset: usize, reason: Reason) -> Self {
+        work::note(offset);
         let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             offset,
             line: before.matches('\n').count() + 1,
             char: before[line_start..].chars().count() + 1,
-            reason,
+            details: Box::new(Details { reason, hint: None }),
         }
     }
 
-    /// The text without the position: `found X, expected Y`.
+    pub(crate) fn with_hint(mut self, hint: Option<String>) -> Self {
+        self.details.hint = hint;
+        self
+    }
+
+    /// The text without the position: `found X, expected Y (hint)`.
     pub fn message(&self) -> String {
-        self.reason.to_string()
+        let reason = &self.details.reason;
+        match &self.details.hint {
+            Some(hint) => format!("{reason} ({hint})"),
+            None => reason.to_string(),
+        }
+    }
+
+    /// What was probably meant or what to write instead, without parentheses; `None` if there is
+    /// nothing to suggest.
+    pub fn hint(&self) -> Option<&str> {
+        self.details.hint.as_deref()
     }
 
     /// The offending token, shortened, or `EOF`; `None` if the error is not about an unexpected
     /// token.
     pub fn found(&self) -> Option<&str> {
-        match &self.reason {
+        match &self.details.reason {
             Reason::Unexpected { found, .. } => Some(found),
             Reason::Invalid(_) => None,
         }
@@ -93,7 +119,7 @@ impl ParseError {
     /// What could have stood there, a list with commas; `None` if the error is not about an
     /// unexpected token.
     pub fn expected(&self) -> Option<&str> {
-        match &self.reason {
+        match &self.details.reason {
             Reason::Unexpected { expected, .. } => Some(expected),
             Reason::Invalid(_) => None,
         }

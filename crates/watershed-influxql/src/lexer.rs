@@ -4,9 +4,9 @@
 //! operand or an operator is due, because `/` begins a regular expression in the one case and
 //! divides in the other.
 
-use crate::ParseError;
 use crate::duration::unit_at;
 use crate::identifier::{continues_word, is_keyword, starts_word};
+use crate::{ParseError, work};
 
 #[cfg(test)]
 mod tests;
@@ -66,6 +66,7 @@ const SYMBOLS: [&str; 25] = [
 pub(crate) fn token_at(text: &str, from: usize, due: Due) -> Result<Spanned<'_>, ParseError> {
     let start = skip_blanks(text, from)?;
     let (token, end) = Scanner { text, start }.scan(due)?;
+    work::note(end - from + 1);
     Ok(Spanned { token, start, end })
 }
 

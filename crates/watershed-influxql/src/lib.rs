@@ -6,14 +6,16 @@
 //!
 //! Beside them the rules of the language that need nothing but text: names of result columns
 //! ([`column_name`]), timestamps and durations ([`parse_timestamp`], [`format_duration`]), and
-//! regular expressions ([`translate_regex`]).
+//! regular expressions ([`translate_regex`]). [`closest`] finds the word that was meant, for hints in
+//! errors.
 //!
 //! What anything means is left to others: no schemas, no functions, no clock. Nothing here panics
-//! or overflows the stack, whatever the text; time and memory are linear in its length. The caller
-//! limits the length.
+//! or overflows the stack, whatever the text; time and memory are linear in its length, which is
+//! limited.
 
 mod ast;
 mod bind;
+mod closest;
 mod duration;
 mod error;
 mod identifier;
@@ -23,6 +25,7 @@ mod parser;
 mod print;
 mod regex;
 mod timestamp;
+mod work;
 
 pub use ast::{
     Binary, BinaryOp, Call, Cardinality, Cast, CreateDatabase, Delete, Dimension,
@@ -33,9 +36,13 @@ pub use ast::{
     VarRef, WildcardKind,
 };
 pub use bind::{BindError, ParamValue, bind, check_all_used};
+pub use closest::closest;
 pub use duration::{format_duration, format_go_duration};
 pub use error::ParseError;
 pub use naming::{column_name, unique_names};
-pub use parser::{EXPR_HEIGHT_MAX, NESTING_DEPTH_MAX, parse_expr, parse_statements};
+pub use parser::{
+    EXPR_HEIGHT_MAX, NESTING_DEPTH_MAX, STATEMENTS_MAX, TEXT_BYTES_MAX, parse_expr,
+    parse_statements,
+};
 pub use regex::{RegexError, translate_regex};
 pub use timestamp::{TimestampError, parse_timestamp};

@@ -1,6 +1,6 @@
 //! What a result column is called when the statement does not say.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::{Expr, Field};
 
@@ -44,21 +44,33 @@ fn collect_names<'a>(expr: &'a Expr, names: &mut Vec<&'a str>) {
 /// Gives repeated names a suffix `_1`, `_2`, …: each the first that no name before it has. The
 /// order is kept.
 ///
-/// `a, a, a_1` becomes `a, a_1, a_1_1`.
+/// `a, a, a_1` becomes `a, a_1, a_1_1`. Time is linear in the number of names, however often one is
+/// repeated.
 pub fn unique_names(names: Vec<String>) -> Vec<String> {
     let mut taken = HashSet::with_capacity(names.len());
+    let mut suffixes = HashMap::new();
     names
         .into_iter()
-        .map(|name| free_name(&mut taken, name))
+        .map(|name| free_name(&mut taken, &mut suffixes, name))
         .collect()
 }
 
-fn free_name(taken: &mut HashSet<String>, name: String) -> String {
-    let mut candidate = name.clone();
-    let mut suffix = 0;
-    while !taken.insert(candidate.clone()) {
-        suffix += 1;
-        candidate = format!("{name}_{suffix}");
+/// `suffixes` has the last suffix tried for a name. Names are never given back, so that those up to
+/// it need not be tried again.
+fn free_name(
+    taken: &mut HashSet<String>,
+    suffixes: &mut HashMap<String, usize>,
+    name: String,
+) -> String {
+    if taken.insert(name.clone()) {
+        return name;
     }
-    candidate
+    let suffix = suffixes.entry(name.clone()).or_insert(0);
+    loop {
+        *suffix += 1;
+        let candidate = format!("{name}_{suffix}");
+        if taken.insert(candidate.clone()) {
+            return candidate;
+        }
+    }
 }

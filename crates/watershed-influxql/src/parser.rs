@@ -1,12 +1,14 @@
 //! Tokens to syntax tree: recursive descent, one function per rule of the grammar.
 //!
 //! - `cursor`: where in the text we are; look at, take or miss the next token.
+//! - `hint`: what was probably meant where a token does not fit.
 //! - `expression`: operands, operators, conditions.
 //! - `select`, `show`, `admin`: the statements.
 
 mod admin;
 mod cursor;
 mod expression;
+mod hint;
 mod select;
 mod show;
 
@@ -28,27 +30,46 @@ pub const NESTING_DEPTH_MAX: usize = 100;
 /// of a condition.
 pub const EXPR_HEIGHT_MAX: usize = 100;
 
+/// Longest text, in bytes.
+///
+/// Long lists of alternatives, written by programs, stay below it, and the tree of the longest text
+/// below a hundred megabytes.
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
+
+/// Greatest number of statements in one text, empty ones not counted.
+///
+/// Scripts of administrators have hundreds. Each statement is planned and answered on its own, and
+/// costs more than its few bytes.
+pub const STATEMENTS_MAX: usize = 10_000;
+
 const STATEMENTS: &str =
     "ALTER, CREATE, DELETE, DROP, EXPLAIN, GRANT, KILL, REVOKE, SELECT, SET, SHOW";
 
 /// Reads statements separated by `;`. Empty ones are skipped, so the result may be empty.
 ///
-/// Time and memory are linear in the length of the text, which the caller limits.
+/// Time and memory are linear in the length of the text.
 ///
 /// # Errors
 /// The first place where the text is not InfluxQL, or is nested deeper than [`NESTING_DEPTH_MAX`]
-/// or [`EXPR_HEIGHT_MAX`]. Nothing is returned for the statements before it.
+/// or [`EXPR_HEIGHT_MAX`], or has more than [`STATEMENTS_MAX`] statements; a text longer than
+/// [`TEXT_BYTES_MAX`]. Nothing is returned for the statements before it.
 pub fn parse_statements(text: &str) -> Result<Vec<Statement>, ParseError> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::new(text)?;
     let mut statements = Vec::new();
     loop {
         while cursor.eat_symbol(";")? {}
         if cursor.at_end()? {
             return Ok(statements);
         }
+        cursor.begin_statement()?;
+        if statements.len() == STATEMENTS_MAX {
+            return Err(cursor.invalid_at_statement(format!(
+                "too many statements, more than {STATEMENTS_MAX}; send them in several requests"
+            )));
+        }
         statements.push(statement(&mut cursor)?);
         if !cursor.at_symbol(";")? && !cursor.at_end()? {
-            return cursor.unexpected(";, EOF");
+            return cursor.unexpected(";");
         }
     }
 }
@@ -58,7 +79,7 @@ pub fn parse_statements(text: &str) -> Result<Vec<Statement>, ParseError> {
 /// # Errors
 /// As [`parse_statements`].
 pub fn parse_expr(text: &str) -> Result<Expr, ParseError> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::new(text)?;
     let expr = expression::condition(&mut cursor)?;
     if !cursor.at_end()? {
         return cursor.unexpected("EOF");

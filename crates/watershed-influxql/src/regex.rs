@@ -23,6 +23,10 @@ mod tests;
 /// Largest count in `{n,m}`, as in RE2.
 const REPEAT_MAX: u32 = 1000;
 
+/// Most classes such as `\pL` in a pattern. Each is hundreds of ranges in memory for three bytes of
+/// text, and is checked before any limit of the `regex` crate.
+const UNICODE_CLASSES_MAX: usize = 100;
+
 const ASCII_CLASSES: [&str; 14] = [
     "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
     "space", "upper", "word", "xdigit",
@@ -43,7 +47,8 @@ pub struct RegexError {
 /// for it. It is not anchored. Time is linear in the length of the pattern.
 ///
 /// # Errors
-/// What RE2 refuses, and what it can do and the `regex` crate cannot: `\C`, any single byte.
+/// What RE2 refuses, what it can do and the `regex` crate cannot (`\C`, any single byte), and more
+/// than 100 Unicode classes.
 pub fn translate_regex(pattern: &str) -> Result<String, RegexError> {
     let error = |reason: String| RegexError {
         pattern: pattern.to_owned(),
@@ -53,6 +58,7 @@ pub fn translate_regex(pattern: &str) -> Result<String, RegexError> {
         rest: pattern.chars().peekable(),
         output: String::new(),
         repeatable: Repeatable::Nothing,
+        unicode_classes: 0,
     };
     translator.translate().map_err(error)?;
     let output = translator.output;
@@ -78,6 +84,7 @@ struct Translator<'a> {
     rest: Peekable<Chars<'a>>,
     output: String,
     repeatable: Repeatable,
+    unicode_classes: usize,
 }
 
 impl Translator<'_> {
@@ -323,6 +330,12 @@ impl Translator<'_> {
 
     /// Behind `\p` or `\P`: one letter or a name in braces.
     fn unicode_class(&mut self, kind: char) -> Result<String, String> {
+        self.unicode_classes += 1;
+        if self.unicode_classes > UNICODE_CLASSES_MAX {
+            return Err(format!(
+                "too many Unicode classes, more than {UNICODE_CLASSES_MAX}"
+            ));
+        }
         let invalid = |name: &str| format!("invalid character class range: `\\{kind}{name}`");
         let Some(first) = self.rest.next() else {
             return Err(invalid(""));

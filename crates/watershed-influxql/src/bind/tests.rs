@@ -56,6 +56,15 @@ fn wherever_an_operand_may_stand() {
         "SELECT v INTO n FROM m WHERE a = $i",
         "SELECT v INTO n FROM m WHERE a = -5",
     );
+    check("SHOW SERIES WHERE a = $i", "SHOW SERIES WHERE a = -5");
+    check(
+        "SHOW SERIES EXACT CARDINALITY WHERE a = $i GROUP BY time(1m, $u)",
+        "SHOW SERIES EXACT CARDINALITY WHERE a = -5 GROUP BY time(1m, 7)",
+    );
+    check(
+        "DROP SERIES FROM m WHERE a = $i",
+        "DROP SERIES FROM m WHERE a = -5",
+    );
     check(
         "SHOW MEASUREMENTS WHERE a = $i",
         "SHOW MEASUREMENTS WHERE a = -5",

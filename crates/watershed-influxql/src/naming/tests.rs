@@ -41,3 +41,10 @@ fn repeated_names_get_the_first_free_suffix() {
     assert_eq!(unique(&["x", "x_1", "x"]), ["x", "x_1", "x_2"]);
     assert_eq!(unique(&["a", "a", "a_1"]), ["a", "a_1", "a_1_1"]);
 }
+
+#[test]
+fn a_name_repeated_very_often_takes_no_longer() {
+    // Trying every suffix from the first on would be five billion attempts.
+    let names = unique_names(vec!["a".to_owned(); 100_000]);
+    assert_eq!(names.last().map(String::as_str), Some("a_99999"));
+}

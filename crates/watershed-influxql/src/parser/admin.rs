@@ -1,7 +1,7 @@
 //! Statements that change something, most of which are known by name only.
 
 use super::cursor::Cursor;
-use super::select::{comma_separated, measurement, where_clause};
+use super::select::{comma_separated, measurement_or, where_clause};
 use crate::ParseError;
 use crate::ast::{
     CreateDatabase, Delete, DropRetentionPolicy, DropSeries, Expr, KillQuery, Measurement,
@@ -273,20 +273,19 @@ fn deleted<'a>(
     }
 }
 
+// The texts of the next two are those of InfluxDB 1.x, down to the place.
 fn without_database(cursor: &mut Cursor<'_>) -> Result<Measurement, ParseError> {
-    let start = cursor.operand_start()?;
-    let measurement = measurement(cursor)?;
+    let measurement = measurement_or(cursor, "identifier")?;
     match measurement.database {
-        Some(_) => Err(cursor.invalid_at(start, "database not supported")),
+        Some(_) => Err(cursor.invalid_at_statement("database not supported")),
         None => Ok(measurement),
     }
 }
 
 fn without_policy(cursor: &mut Cursor<'_>) -> Result<Measurement, ParseError> {
-    let start = cursor.operand_start()?;
     let measurement = without_database(cursor)?;
     match measurement.retention_policy {
-        Some(_) => Err(cursor.invalid_at(start, "retention policy not supported")),
+        Some(_) => Err(cursor.invalid_at_statement("retention policy not supported")),
         None => Ok(measurement),
     }
 }

@@ -1,8 +1,9 @@
 //! Where in the text the parser is.
 
-use super::{EXPR_HEIGHT_MAX, NESTING_DEPTH_MAX};
-use crate::ParseError;
+use super::hint::{Clauses, Place};
+use super::{EXPR_HEIGHT_MAX, NESTING_DEPTH_MAX, TEXT_BYTES_MAX};
 use crate::lexer::{Due, Spanned, Token, token_at};
+use crate::{ParseError, work};
 
 /// A place in the text. Methods named `at_…` look, `eat_…` take what is there if it fits,
 /// `expect_…` take it or fail.
@@ -10,19 +11,46 @@ pub(super) struct Cursor<'a> {
     text: &'a str,
     /// End of the last token taken.
     position: usize,
+    /// Beginning of the last token taken.
+    last_start: usize,
+    statement_start: usize,
     depth: usize,
+    /// Words that were looked for at `position` and are not there.
+    missed: Vec<&'static str>,
+    /// Of the statement or subquery, and of nothing around it.
+    clauses: Clauses,
     /// The token at `position`, so that looking twice costs once.
     peeked: Option<(Due, Spanned<'a>)>,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self {
+    /// At the beginning of `text`.
+    ///
+    /// # Errors
+    /// More than [`TEXT_BYTES_MAX`] bytes.
+    pub(super) fn new(text: &'a str) -> Result<Self, ParseError> {
+        if text.len() > TEXT_BYTES_MAX {
+            let bytes = text.len();
+            let message = format!("query has {bytes} bytes, more than {TEXT_BYTES_MAX}");
+            return Err(ParseError::invalid(text, 0, message));
+        }
+        Ok(Self {
             text,
             position: 0,
+            last_start: 0,
+            statement_start: 0,
             depth: 0,
+            missed: Vec::new(),
+            clauses: Clauses::default(),
             peeked: None,
-        }
+        })
+    }
+
+    /// To be called where a statement begins.
+    pub(super) fn begin_statement(&mut self) -> Result<(), ParseError> {
+        self.statement_start = self.operand_start()?;
+        self.clauses = Clauses::default();
+        Ok(())
     }
 
     /// The next token, where `due` is expected. Does not take it.
@@ -40,7 +68,9 @@ impl<'a> Cursor<'a> {
             Some((peeked_due, spanned)) if peeked_due == due => spanned,
             _ => token_at(self.text, self.position, due)?,
         };
+        self.last_start = spanned.start;
         self.position = spanned.end;
+        self.missed.clear();
         Ok(spanned)
     }
 
@@ -82,19 +112,33 @@ impl<'a> Cursor<'a> {
     pub(super) fn eat_adjacent_dot(&mut self) -> bool {
         let found = self.at_adjacent_dot();
         if found {
+            self.last_start = self.position;
             self.position += 1;
             self.peeked = None;
+            self.missed.clear();
         }
         found
     }
 
     /// Takes a reserved word, given in capitals.
-    pub(super) fn eat_keyword(&mut self, keyword: &str) -> Result<bool, ParseError> {
+    pub(super) fn eat_keyword(&mut self, keyword: &'static str) -> Result<bool, ParseError> {
         let found = matches!(self.peek(Due::Operator)?.token, Token::Keyword(word) if word.eq_ignore_ascii_case(keyword));
+        self.eat_found(keyword, found)
+    }
+
+    fn eat_found(&mut self, word: &'static str, found: bool) -> Result<bool, ParseError> {
+        self.clauses.note(word, found);
         if found {
             self.take(Due::Operator)?;
+        } else {
+            self.missed.push(word);
         }
         Ok(found)
+    }
+
+    /// Notes that neither of `words` is what comes next.
+    pub(super) fn miss(&mut self, words: [&'static str; 2]) {
+        self.missed.extend(words);
     }
 
     /// Takes the first of several reserved words that is there.
@@ -110,7 +154,7 @@ impl<'a> Cursor<'a> {
         Ok(None)
     }
 
-    pub(super) fn expect_keyword(&mut self, keyword: &str) -> Result<(), ParseError> {
+    pub(super) fn expect_keyword(&mut self, keyword: &'static str) -> Result<(), ParseError> {
         if self.eat_keyword(keyword)? {
             Ok(())
         } else {
@@ -119,12 +163,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes a word that has a meaning here without being reserved, given in capitals.
-    pub(super) fn eat_word(&mut self, expected: &str) -> Result<bool, ParseError> {
+    pub(super) fn eat_word(&mut self, expected: &'static str) -> Result<bool, ParseError> {
         let found = matches!(self.peek(Due::Operator)?.token, Token::Word(word) if word.eq_ignore_ascii_case(expected));
-        if found {
-            self.take(Due::Operator)?;
-        }
-        Ok(found)
+        self.eat_found(expected, found)
     }
 
     /// Takes a name, with or without quotes.
@@ -168,33 +209,37 @@ impl<'a> Cursor<'a> {
             return Err(self.invalid_at(self.position, message));
         }
         self.depth += 1;
+        let outer = std::mem::take(&mut self.clauses);
         let parsed = parse(self);
+        self.clauses = outer;
         self.depth -= 1;
         parsed
     }
 
     /// Fails: the next token is not one of `expected`.
     pub(super) fn unexpected<T>(&mut self, expected: &str) -> Result<T, ParseError> {
-        let text = self.text;
-        let found = self.peek(Due::Operator)?;
-        Err(ParseError::unexpected(
-            text,
-            found.start,
-            found.end,
-            expected,
-        ))
+        self.unexpected_where(Due::Operator, expected)
     }
 
     /// Fails where an operand is due: the next token is not one of `expected`.
     pub(super) fn unexpected_operand<T>(&mut self, expected: &str) -> Result<T, ParseError> {
-        let text = self.text;
-        let found = self.peek(Due::Operand)?;
-        Err(ParseError::unexpected(
-            text,
-            found.start,
-            found.end,
+        self.unexpected_where(Due::Operand, expected)
+    }
+
+    fn unexpected_where<T>(&mut self, due: Due, expected: &str) -> Result<T, ParseError> {
+        let found = self.peek(due)?.clone();
+        work::note(self.missed.len());
+        let place = Place {
+            text: self.text,
+            last: self.last_start..self.position,
+            found: &found,
             expected,
-        ))
+            missed: &self.missed,
+            clauses: self.clauses,
+        };
+        let hint = place.hint();
+        let error = ParseError::unexpected(self.text, found.start, found.end, expected);
+        Err(error.with_hint(hint))
     }
 
     /// The expression that ends here has more than [`EXPR_HEIGHT_MAX`] levels.
@@ -207,5 +252,10 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn invalid_at(&self, offset: usize, message: impl Into<String>) -> ParseError {
         ParseError::invalid(self.text, offset, message)
+    }
+
+    /// The statement as a whole is wrong.
+    pub(super) fn invalid_at_statement(&self, message: impl Into<String>) -> ParseError {
+        self.invalid_at(self.statement_start, message)
     }
 }

@@ -1,14 +1,17 @@
 //! Expressions and conditions.
 //!
 //! Operators are grouped by precedence, except that the operands of `AND` and `OR` are collected
-//! and balanced. Every function returns the height of what it built, because a tree too high could
+//! and balanced (`chain`). Every function returns the height of what it built, because a tree too high could
 //! not even be dropped without overflowing the stack.
+
+mod chain;
 
 use super::EXPR_HEIGHT_MAX;
 use super::cursor::Cursor;
-use crate::ParseError;
-use crate::ast::{Binary, BinaryOp, Call, Cast, Expr, Regex, VarRef, WildcardKind};
+use crate::ast::{BinaryOp, Call, Cast, Expr, Regex, VarRef, WildcardKind};
 use crate::lexer::{Due, Token};
+use crate::{ParseError, parse_timestamp};
+use chain::{Part, concatenated, join};
 
 const OPERANDS: &str = "identifier, string, number, bool, duration, regex, (, *, $";
 const NEGATABLE: &str = "identifier, number, duration, (, $";
@@ -43,21 +46,26 @@ pub(super) fn condition(cursor: &mut Cursor<'_>) -> Result<Expr, ParseError> {
     Ok(tree(cursor, Grammar::Condition)?.expr)
 }
 
+fn tree(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Tree, ParseError> {
+    let parsed = part(cursor, grammar)?;
+    parsed.settled(cursor)
+}
+
 /// Operands and operators up to what is neither.
 ///
 /// Operators that wait for their right side are kept in a list and not on the stack, so that a
 /// level of parentheses costs the same few frames whatever stands before it.
-fn tree(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Tree, ParseError> {
+fn part(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Part, ParseError> {
     let mut waiting: Vec<Waiting> = Vec::new();
     loop {
         let after_match = waiting.last().is_some_and(|left| left.op.is_regex_match());
         let mut right = match after_match {
-            true => Tree::leaf(Expr::Regex(expect_regex(cursor)?)),
+            true => Tree::leaf(Expr::Regex(expect_regex(cursor)?)).into(),
             false => unary(cursor, grammar)?,
         };
         let next = operator(cursor, grammar)?;
         if after_match && next.is_some_and(BinaryOp::is_arithmetic) {
-            return cursor.unexpected("AND, OR, ), ;, EOF");
+            return cursor.unexpected("AND, OR, ), ;");
         }
         while waiting
             .last()
@@ -69,14 +77,20 @@ fn tree(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Tree, ParseError> {
             return Ok(right);
         };
         cursor.take(Due::Operator)?;
-        waiting.push(Waiting { left: right, op });
+        let right_start = cursor.operand_start()?;
+        waiting.push(Waiting {
+            left: right,
+            op,
+            right_start,
+        });
     }
 }
 
 /// A left side and its operator, whose right side is still to come.
 struct Waiting {
-    left: Tree,
+    left: Part,
     op: BinaryOp,
+    right_start: usize,
 }
 
 /// Whether what stands between `op` and `next` belongs to `op`. A chain of `AND` or `OR` waits for
@@ -93,74 +107,44 @@ fn binds_before(op: BinaryOp, next: Option<BinaryOp>) -> bool {
 fn join_last(
     cursor: &Cursor<'_>,
     waiting: &mut Vec<Waiting>,
-    right: Tree,
-) -> Result<Tree, ParseError> {
-    let Some(Waiting { left, op }) = waiting.pop() else {
+    right: Part,
+) -> Result<Part, ParseError> {
+    let Some(Waiting {
+        left,
+        op,
+        right_start,
+    }) = waiting.pop()
+    else {
         return Ok(right);
     };
     if !op.is_logical() {
-        return join(cursor, op, left, right);
+        let (left, right) = (left.settled(cursor)?, right.settled(cursor)?);
+        if op.is_comparison() && is_time(&left.expr) && begins_with_timestamp(&right.expr) {
+            let message = "a timestamp stands in single quotes";
+            return Err(cursor.invalid_at(right_start, message));
+        }
+        return Ok(join(cursor, op, left, right)?.into());
     }
-    let mut items = vec![right, left];
+    let mut items = right.operands_of(cursor, op)?;
+    items = concatenated(left.operands_of(cursor, op)?, items);
     while let Some(before) = waiting.pop_if(|before| before.op == op) {
-        items.push(before.left);
+        items = concatenated(before.left.operands_of(cursor, op)?, items);
     }
-    let items = items
-        .into_iter()
-        .rev()
-        .flat_map(|item| flatten(op, item))
-        .collect();
-    balanced(cursor, op, items)
+    Ok(Part::Chain { op, items })
 }
 
-/// The operands of a chain of `op` that stood in parentheses; anything else as it is.
-fn flatten(op: BinaryOp, tree: Tree) -> Vec<Tree> {
-    match tree.expr {
-        Expr::Binary(binary) if binary.op == op => {
-            let Binary { left, right, .. } = *binary;
-            [left, right]
-                .into_iter()
-                .map(measured)
-                .flat_map(|side| flatten(op, side))
-                .collect()
-        }
-        _ => vec![tree],
+fn is_time(expr: &Expr) -> bool {
+    matches!(expr, Expr::Var(column) if column.is_time())
+}
+
+/// Whether the first operand of a sum is a column with the name of a timestamp, which somebody put
+/// into quotes of the wrong kind.
+fn begins_with_timestamp(expr: &Expr) -> bool {
+    let mut first = expr;
+    while let Expr::Binary(binary) = first {
+        first = &binary.left;
     }
-}
-
-fn measured(expr: Expr) -> Tree {
-    let height = height(&expr);
-    Tree { expr, height }
-}
-
-fn height(expr: &Expr) -> usize {
-    1 + expr.children().into_iter().map(height).max().unwrap_or(0)
-}
-
-/// Puts the operands of a chain, at least one, into a tree of least height. For the same operands
-/// it is always the same tree.
-fn balanced(cursor: &Cursor<'_>, op: BinaryOp, mut items: Vec<Tree>) -> Result<Tree, ParseError> {
-    while items.len() > 1 {
-        let mut pairs = Vec::with_capacity(items.len().div_ceil(2));
-        let mut singles = items.into_iter();
-        while let Some(left) = singles.next() {
-            match singles.next() {
-                Some(right) => pairs.push(join(cursor, op, left, right)?),
-                None => pairs.push(left),
-            }
-        }
-        items = pairs;
-    }
-    match items.pop() {
-        Some(tree) => Ok(tree),
-        None => Err(cursor.invalid_at(0, "empty condition")),
-    }
-}
-
-fn join(cursor: &Cursor<'_>, op: BinaryOp, left: Tree, right: Tree) -> Result<Tree, ParseError> {
-    let height = left.height.max(right.height);
-    let expr = Expr::binary(op, left.expr, right.expr);
-    higher(cursor, expr, height)
+    matches!(first, Expr::Var(VarRef { name, cast: None }) if parse_timestamp(name, None).is_ok())
 }
 
 /// A node whose highest child has `height_below`.
@@ -182,6 +166,9 @@ fn operator(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Option<BinaryOp
         Token::Keyword(word) if word.eq_ignore_ascii_case("OR") => Some(BinaryOp::Or),
         _ => None,
     };
+    if op.is_none() && grammar == Grammar::Condition {
+        cursor.miss(["AND", "OR"]);
+    }
     Ok(op.filter(|op| grammar == Grammar::Condition || op.is_arithmetic()))
 }
 
@@ -208,7 +195,7 @@ fn operator_of_symbol(symbol: &str) -> Option<BinaryOp> {
 }
 
 /// An operand with any number of signs before it.
-fn unary(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Tree, ParseError> {
+fn unary(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Part, ParseError> {
     let mut signs = 0;
     let mut negative = false;
     while let Token::Symbol(sign @ ("-" | "+")) = cursor.peek(Due::Operand)?.token {
@@ -224,23 +211,24 @@ fn unary(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Tree, ParseError> 
         Token::Integer(magnitude) => {
             cursor.take(Due::Operand)?;
             let integer = signed_integer(magnitude, negative);
-            integer
-                .map(Tree::leaf)
-                .ok_or_else(|| cursor.invalid_at(start, "integer out of range"))
+            let integer = integer.map(|integer| Tree::leaf(integer).into());
+            integer.ok_or_else(|| cursor.invalid_at(start, "integer out of range"))
         }
         Token::Duration(magnitude) => {
             cursor.take(Due::Operand)?;
-            signed_duration(cursor, start, magnitude, negative)
+            Ok(signed_duration(cursor, start, magnitude, negative)?.into())
         }
         Token::String(_) | Token::Regex(_) | Token::Symbol("*") => {
             cursor.unexpected_operand(NEGATABLE)
         }
         _ => {
-            let tree = operand(cursor, grammar)?;
-            if negative {
-                negated(cursor, start, tree)
-            } else {
-                Ok(tree)
+            let part = operand(cursor, grammar)?;
+            match negative {
+                true => {
+                    let tree = part.settled(cursor)?;
+                    Ok(negated(cursor, start, tree)?.into())
+                }
+                false => Ok(part),
             }
         }
     }
@@ -302,31 +290,34 @@ fn negated(cursor: &mut Cursor<'_>, start: usize, tree: Tree) -> Result<Tree, Pa
         .ok_or_else(|| cursor.invalid_at(start, "this value cannot be negated"))
 }
 
-fn operand(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Tree, ParseError> {
-    match &cursor.peek(Due::Operand)?.token {
-        Token::Symbol("(") => parenthesised(cursor, grammar),
+fn operand(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Part, ParseError> {
+    let tree = match &cursor.peek(Due::Operand)?.token {
+        Token::Symbol("(") => return parenthesised(cursor, grammar),
         Token::Symbol("*") => {
             cursor.take(Due::Operand)?;
-            Ok(Tree::leaf(Expr::Wildcard(wildcard_kind(cursor)?)))
+            Tree::leaf(Expr::Wildcard(wildcard_kind(cursor)?))
         }
-        Token::Keyword(word) if word.eq_ignore_ascii_case("DISTINCT") => distinct(cursor),
+        Token::Keyword(word) if word.eq_ignore_ascii_case("DISTINCT") => distinct(cursor)?,
         Token::Word(word) => {
             let word = *word;
             cursor.take(Due::Operand)?;
-            starting_with_word(cursor, word)
+            starting_with_word(cursor, word)?
         }
         Token::Symbol(_) | Token::Keyword(_) | Token::Stray | Token::End => {
-            cursor.unexpected_operand(OPERANDS)
+            return cursor.unexpected_operand(OPERANDS);
         }
-        _ => simple_operand(cursor),
-    }
+        _ => simple_operand(cursor)?,
+    };
+    Ok(tree.into())
 }
 
-fn parenthesised(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Tree, ParseError> {
+fn parenthesised(cursor: &mut Cursor<'_>, grammar: Grammar) -> Result<Part, ParseError> {
     cursor.take(Due::Operand)?;
-    let inside = cursor.nested(|cursor| tree(cursor, grammar))?;
-    cursor.expect_symbol(")")?;
-    Ok(inside)
+    cursor.nested(|cursor| {
+        let inside = part(cursor, grammar)?;
+        cursor.expect_symbol(")")?;
+        Ok(inside)
+    })
 }
 
 /// An operand that is told by its one token, which has been looked at.

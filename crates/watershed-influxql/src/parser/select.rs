@@ -96,26 +96,36 @@ fn into_target(cursor: &mut Cursor<'_>) -> Result<IntoTarget, ParseError> {
 
 fn source(cursor: &mut Cursor<'_>) -> Result<Source, ParseError> {
     if !cursor.eat_symbol("(")? {
-        return Ok(Source::Measurement(measurement(cursor)?));
+        let measurement = measurement_or(cursor, "identifier, regex, (")?;
+        return Ok(Source::Measurement(measurement));
     }
     let select = cursor.nested(|cursor| {
         cursor.expect_keyword("SELECT")?;
         let fields = comma_separated(cursor, field)?;
-        after_fields(cursor, fields)
+        let select = after_fields(cursor, fields)?;
+        cursor.expect_symbol(")")?;
+        Ok(Box::new(select))
     })?;
-    cursor.expect_symbol(")")?;
-    Ok(Source::Subquery(Box::new(select)))
+    Ok(Source::Subquery(select))
 }
 
 /// `m`, `rp.m`, `db.rp.m` or `db..m`, where the last may be a regular expression.
 pub(super) fn measurement(cursor: &mut Cursor<'_>) -> Result<Measurement, ParseError> {
+    measurement_or(cursor, "identifier, regex")
+}
+
+/// As [`measurement`]; `expected` is what an error names.
+pub(super) fn measurement_or(
+    cursor: &mut Cursor<'_>,
+    expected: &str,
+) -> Result<Measurement, ParseError> {
     let mut prefix: Vec<Option<String>> = Vec::new();
     loop {
         // `db..m` leaves the middle out.
         if prefix.len() == 1 && cursor.eat_adjacent_dot() {
             prefix.push(None);
         }
-        let name = measurement_name(cursor)?;
+        let name = measurement_name(cursor, expected)?;
         let is_last = prefix.len() == 2
             || matches!(name, MeasurementName::Regex(_))
             || !cursor.eat_adjacent_dot();
@@ -133,11 +143,14 @@ pub(super) fn measurement(cursor: &mut Cursor<'_>) -> Result<Measurement, ParseE
     }
 }
 
-fn measurement_name(cursor: &mut Cursor<'_>) -> Result<MeasurementName, ParseError> {
+fn measurement_name(
+    cursor: &mut Cursor<'_>,
+    expected: &str,
+) -> Result<MeasurementName, ParseError> {
     match cursor.peek(Due::Operand)?.token {
         Token::Regex(_) => Ok(MeasurementName::Regex(expect_regex(cursor)?)),
         Token::Word(_) | Token::Quoted(_) => Ok(MeasurementName::Name(cursor.expect_identifier()?)),
-        _ => cursor.unexpected_operand("identifier, regex, ("),
+        _ => cursor.unexpected_operand(expected),
     }
 }
 
@@ -151,7 +164,7 @@ pub(super) fn where_clause(cursor: &mut Cursor<'_>) -> Result<Option<Expr>, Pars
 /// `keyword n`, if there.
 pub(super) fn count_after(
     cursor: &mut Cursor<'_>,
-    keyword: &str,
+    keyword: &'static str,
 ) -> Result<Option<u64>, ParseError> {
     match cursor.eat_keyword(keyword)? {
         true => Ok(Some(cursor.expect_unsigned()?)),
@@ -191,6 +204,10 @@ fn time_dimension(cursor: &mut Cursor<'_>) -> Result<TimeDimension, ParseError> 
     let start = cursor.operand_start()?;
     let expr = arithmetic(cursor)?;
     let Some(interval) = evaluate_duration(&expr) else {
+        // `time(5 m)` is better told where it breaks off.
+        if !cursor.at_symbol(",")? {
+            cursor.expect_symbol(")")?;
+        }
         return Err(cursor.invalid_at(start, "the first argument of time() must be a duration"));
     };
     let offset = if cursor.eat_symbol(",")? {
@@ -251,16 +268,21 @@ pub(super) fn order_by(cursor: &mut Cursor<'_>) -> Result<Option<Order>, ParseEr
     let start = cursor.operand_start()?;
     let column = cursor.expect_identifier()?;
     if !column.eq_ignore_ascii_case("time") || cursor.at_adjacent_dot() {
-        return Err(cursor.invalid_at(start, "invalid ORDER BY, expected TIME column"));
+        return Err(not_time(cursor, start));
     }
     let order = direction(cursor)?.unwrap_or(Order::Ascending);
     match cursor.at_symbol(",")? {
         true => {
             let start = cursor.operand_start()?;
-            Err(cursor.invalid_at(start, "invalid ORDER BY, expected TIME column"))
+            Err(not_time(cursor, start))
         }
         false => Ok(Some(order)),
     }
+}
+
+fn not_time(cursor: &Cursor<'_>, start: usize) -> ParseError {
+    let error = cursor.invalid_at(start, "invalid ORDER BY, expected TIME column");
+    error.with_hint(Some("InfluxQL orders by time only".to_owned()))
 }
 
 fn direction(cursor: &mut Cursor<'_>) -> Result<Option<Order>, ParseError> {

@@ -1,3 +1,6 @@
+mod admin;
+mod show;
+
 use super::{EXPR_HEIGHT_MAX, NESTING_DEPTH_MAX, parse_expr, parse_statements};
 use crate::{Expr, Statement};
 
@@ -93,7 +96,7 @@ fn sources() {
     check_same("SELECT v FROM (SELECT w FROM (SELECT x FROM m LIMIT 1) WHERE w > 1), n");
     check_error(
         "SELECT v FROM a.b.c.d",
-        "found ., expected ;, EOF at line 1, char 20",
+        "found ., expected ; at line 1, char 20",
     );
     check_error(
         "SELECT v FROM a...b",
@@ -101,7 +104,7 @@ fn sources() {
     );
     check_error(
         "SELECT v FROM 'm'",
-        "found 'm', expected identifier, regex, ( at line 1, char 15",
+        "found 'm', expected identifier, regex, ( (names stand in double quotes) at line 1, char 15",
     );
     check_error(
         "SELECT v FROM (SHOW DATABASES)",
@@ -128,7 +131,7 @@ fn columns_with_dots_and_casts() {
     );
     check_error(
         "SELECT a::int FROM m",
-        "found int, expected float, integer, unsigned, string, boolean, field, tag at line 1, char 11",
+        "found int, expected float, integer, unsigned, string, boolean, field, tag (did you mean integer?) at line 1, char 11",
     );
     check_error(
         "SELECT a. FROM m",
@@ -230,6 +233,24 @@ fn signs_are_folded() {
 }
 
 #[test]
+fn a_timestamp_in_double_quotes_is_not_compared_with_time() {
+    for text in [
+        "SELECT v FROM m WHERE time > \"2024-01-01\"",
+        "SELECT v FROM m WHERE Time = \"2024-01-01T00:00:00Z\"",
+        "SELECT v FROM m WHERE time < \"2024-01-01 00:00:00\" - 1h",
+        "SELECT v FROM m WHERE time < \"2024-01-01T00:00:00\".\"5Z\"",
+        "SELECT v FROM m WHERE a = 1 AND time < (\"2024-01-01\" - 1h) AND b = 2",
+    ] {
+        let start = text.find(['(', '"']).expect("a right side") + 1;
+        check_error(
+            text,
+            &format!("a timestamp stands in single quotes at line 1, char {start}"),
+        );
+    }
+    check_same("SELECT v FROM m WHERE time > \"2024\" AND a = \"2024-01-01\"");
+}
+
+#[test]
 fn precedence_of_operators() {
     check_grouping("a + b * c - d / e", "((a + (b * c)) - (d / e))");
     check_grouping("a & b | c ^ d % e", "(((a & b) | c) ^ (d % e))");
@@ -270,11 +291,11 @@ fn a_slash_divides_behind_an_operand_and_opens_a_regex_elsewhere() {
     );
     check_error(
         "SELECT v FROM m WHERE a =~ 'x'",
-        "found 'x', expected regex at line 1, char 28",
+        "found 'x', expected regex (a regular expression stands between slashes) at line 1, char 28",
     );
     check_error(
         "SELECT v FROM m WHERE a =~ /x/ + 1",
-        "found +, expected AND, OR, ), ;, EOF at line 1, char 32",
+        "found +, expected AND, OR, ), ; at line 1, char 32",
     );
     check_error(
         "SELECT v FROM /a",
@@ -314,11 +335,11 @@ fn group_by() {
     );
     check_error(
         "SELECT v FROM m GROUP host",
-        "found host, expected BY at line 1, char 23",
+        "found host, expected BY (did you mean GROUP BY?) at line 1, char 23",
     );
     check_error(
         "SELECT v FROM m GROUP BY 'a'",
-        "found 'a', expected identifier, regex, *, time at line 1, char 26",
+        "found 'a', expected identifier, regex, *, time (names stand in double quotes) at line 1, char 26",
     );
 }
 
@@ -352,11 +373,11 @@ fn order_by() {
     );
     check_error(
         "SELECT v FROM m ORDER BY host",
-        "invalid ORDER BY, expected TIME column at line 1, char 26",
+        "invalid ORDER BY, expected TIME column (InfluxQL orders by time only) at line 1, char 26",
     );
     check_error(
         "SELECT v FROM m ORDER BY time, host",
-        "invalid ORDER BY, expected TIME column at line 1, char 30",
+        "invalid ORDER BY, expected TIME column (InfluxQL orders by time only) at line 1, char 30",
     );
 }
 
@@ -364,15 +385,15 @@ fn order_by() {
 fn the_order_of_clauses_is_fixed() {
     check_error(
         "SELECT v FROM m LIMIT 1 WHERE a = 1",
-        "found WHERE, expected ;, EOF at line 1, char 25",
+        "found WHERE, expected ; (WHERE must come before LIMIT) at line 1, char 25",
     );
     check_error(
         "SELECT v FROM m OFFSET 1 LIMIT 1",
-        "found LIMIT, expected ;, EOF at line 1, char 26",
+        "found LIMIT, expected ; (LIMIT must come before OFFSET) at line 1, char 26",
     );
     check_error(
         "SELECT v FROM m LIMIT -1",
-        "found -, expected integer at line 1, char 23",
+        "found -, expected integer (counts are never negative) at line 1, char 23",
     );
 }
 
@@ -388,7 +409,7 @@ fn time_zones() {
     );
     check_error(
         "SELECT v FROM m TZ(UTC)",
-        "found UTC, expected string at line 1, char 20",
+        "found UTC, expected string (strings stand in single quotes) at line 1, char 20",
     );
 }
 
@@ -423,376 +444,30 @@ fn select_into() {
 }
 
 #[test]
-fn show_measurements() {
-    check_same("SHOW MEASUREMENTS");
-    check_same("SHOW MEASUREMENTS ON db WITH MEASUREMENT = m WHERE host = 'a' LIMIT 1 OFFSET 2");
-    check_same("SHOW MEASUREMENTS ON db.rp WITH MEASUREMENT =~ /m/");
-    check_same("SHOW MEASUREMENTS ON *");
-    check_same("SHOW MEASUREMENTS ON *.*");
-    check_error(
-        "SHOW MEASUREMENTS WITH MEASUREMENT =~ m",
-        "a regular expression is required after =~ at line 1, char 39",
-    );
-    check_error(
-        "SHOW MEASUREMENTS WITH MEASUREMENT m",
-        "found m, expected =, =~ at line 1, char 36",
-    );
-}
-
-#[test]
-fn show_keys_and_values() {
-    check_same("SHOW FIELD KEYS");
-    check_same("SHOW FIELD KEYS ON db FROM m, /n/ LIMIT 1 OFFSET 2");
-    check_same("SHOW TAG KEYS ON db FROM m WHERE host = 'a' LIMIT 1 OFFSET 2");
-    check_same("SHOW TAG KEYS WITH KEY = host");
-    check_same("SHOW TAG KEYS ON db FROM m WITH KEY IN (a, b) WHERE host = 'a' LIMIT 1 OFFSET 2");
-    check_error(
-        "SHOW TAG KEYS WHERE host = 'a' WITH KEY = host",
-        "found WITH, expected ;, EOF at line 1, char 32",
-    );
-    check_same("SHOW TAG VALUES ON db FROM m WITH KEY = host WHERE a = 'b' LIMIT 1 OFFSET 2");
-    for keys in [
-        "= host",
-        "!= host",
-        "=~ /h/",
-        "!~ /h/",
-        "IN (host, \"a b\")",
-    ] {
-        check_same(&format!("SHOW TAG VALUES WITH KEY {keys}"));
-    }
-    check_error(
-        "SHOW TAG VALUES",
-        "found EOF, expected WITH at line 1, char 16",
-    );
-    check_error(
-        "SHOW TAG VALUES WITH KEY 'host'",
-        "found 'host', expected =, !=, =~, !~, IN at line 1, char 26",
-    );
-    check_error(
-        "SHOW FIELD VALUES",
-        "found VALUES, expected KEYS, KEY at line 1, char 12",
-    );
-}
-
-#[test]
-fn show_databases_and_retention_policies() {
-    check_same("SHOW DATABASES");
-    check_same("SHOW RETENTION POLICIES");
-    check_same("SHOW RETENTION POLICIES ON \"a b\"");
-}
-
-#[test]
-fn statements_that_change_something() {
-    check_same("CREATE DATABASE db");
-    check_same("CREATE DATABASE db WITH DURATION 1w REPLICATION 1 SHARD DURATION 1h NAME rp");
-    check_same("CREATE DATABASE db WITH DURATION INF");
-    check_same("CREATE DATABASE db WITH NAME rp");
-    check_same("DROP DATABASE \"select\"");
-    check_same("DROP MEASUREMENT m");
-    check_same("DELETE FROM m WHERE time < now()");
-    check_same("DELETE FROM /m/");
-    check_same("DELETE WHERE host = 'a'");
-    check_error(
-        "CREATE DATABASE db WITH",
-        "found EOF, expected DURATION, REPLICATION, SHARD, NAME at line 1, char 24",
-    );
-    check_error(
-        "DELETE",
-        "found EOF, expected FROM, WHERE at line 1, char 7",
-    );
-}
-
-#[test]
-fn delete_names_no_database_and_drop_series_no_policy_either() {
-    check_same("DELETE FROM rp.m, rp./n/");
-    check_error(
-        "DELETE FROM m, db..m",
-        "database not supported at line 1, char 16",
-    );
-    check_error(
-        "DELETE FROM db.rp./m/",
-        "database not supported at line 1, char 13",
-    );
-    check_same("DROP SERIES FROM m, /n;/ WHERE host =~ /;/");
-    check_same("DROP SERIES FROM m");
-    check_same("DROP SERIES WHERE host = 'a'");
-    check_error(
-        "DROP SERIES FROM rp.m",
-        "retention policy not supported at line 1, char 18",
-    );
-    check_error(
-        "DROP SERIES FROM db..m",
-        "database not supported at line 1, char 18",
-    );
-    check_error(
-        "DROP SERIES",
-        "found EOF, expected FROM, WHERE at line 1, char 12",
-    );
-    check_error(
-        "DROP SERIES FROM m LIMIT 1",
-        "found LIMIT, expected ;, EOF at line 1, char 20",
-    );
-    for (text, expected) in [
-        (
-            "DELETE FROM /rp*/.m",
-            "found ., expected ;, EOF at line 1, char 18",
-        ),
-        (
-            "DELETE FROM ...m",
-            "found ., expected identifier, regex, ( at line 1, char 13",
-        ),
-    ] {
-        check_error(text, expected);
-    }
-}
-
-#[test]
-fn retention_policies() {
-    check_same("CREATE RETENTION POLICY rp ON db DURATION 1h REPLICATION 1");
-    check(
-        "CREATE RETENTION POLICY rp ON db DURATION 0s REPLICATION 2147483647 SHARD DURATION 0h DEFAULT",
-        "CREATE RETENTION POLICY rp ON db DURATION INF REPLICATION 2147483647 SHARD DURATION 0s DEFAULT",
-    );
-    check_same("ALTER RETENTION POLICY \"a b\" ON \"select\" DEFAULT");
-    check(
-        "ALTER RETENTION POLICY rp ON db DEFAULT SHARD DURATION 90m REPLICATION 2 DURATION INF",
-        "ALTER RETENTION POLICY rp ON db DURATION INF REPLICATION 2 SHARD DURATION 1h30m DEFAULT",
-    );
-    check_same("DROP RETENTION POLICY rp ON db");
-    for (text, expected) in [
-        (
-            "CREATE RETENTION POLICY rp ON db REPLICATION 1 DURATION 1h",
-            "found REPLICATION, expected DURATION at line 1, char 34",
-        ),
-        (
-            "CREATE RETENTION POLICY rp ON db DURATION 1h",
-            "found EOF, expected REPLICATION at line 1, char 45",
-        ),
-        (
-            "CREATE RETENTION POLICY rp ON db DURATION 1h REPLICATION 0",
-            "invalid value 0: must be 1 <= n <= 2147483647 at line 1, char 58",
-        ),
-        (
-            "CREATE RETENTION POLICY rp ON db DURATION 1h REPLICATION 1 SHARD DURATION INF",
-            "invalid duration INF for shard duration at line 1, char 75",
-        ),
-        (
-            "CREATE RETENTION POLICY rp ON db DURATION 1h REPLICATION 1 DEFAULT SHARD DURATION 1h",
-            "found SHARD, expected ;, EOF at line 1, char 68",
-        ),
-        (
-            "CREATE RETENTION POLICY rp DURATION 1h REPLICATION 1",
-            "found DURATION, expected ON at line 1, char 28",
-        ),
-        (
-            "ALTER RETENTION POLICY rp ON db",
-            "found EOF, expected DURATION, REPLICATION, SHARD, DEFAULT at line 1, char 32",
-        ),
-        (
-            "ALTER RETENTION POLICY rp ON db DURATION 3h DEFAULT DURATION 4h",
-            "found duplicate DURATION option at line 1, char 53",
-        ),
-        (
-            "ALTER RETENTION POLICY rp ON db SHARD DURATION 5",
-            "found 5, expected duration at line 1, char 48",
-        ),
-        (
-            "DROP RETENTION POLICY rp",
-            "found EOF, expected ON at line 1, char 25",
-        ),
-        (
-            "CREATE DATABASE db WITH REPLICATION 3000000000",
-            "invalid value 3000000000: must be 1 <= n <= 2147483647 at line 1, char 37",
-        ),
-    ] {
-        check_error(text, expected);
-    }
-}
-
-#[test]
-fn queries_are_shown_and_killed() {
-    check_same("SHOW QUERIES");
-    check_same("KILL QUERY 36");
-    check_same("KILL QUERY 36 ON \"host:1\"");
-    check_error(
-        "KILL QUERY -1",
-        "found -, expected integer at line 1, char 12",
-    );
-    check_error(
-        "KILL QUERY 36 ON 'host'",
-        "found 'host', expected identifier at line 1, char 18",
-    );
-}
-
-#[test]
-fn stats_and_diagnostics() {
-    for name in ["SHOW STATS", "SHOW DIAGNOSTICS"] {
-        check_same(name);
-        check_same(&format!("{name} FOR 'it\\'s'"));
-    }
-    check_error(
-        "SHOW STATS FOR indexes",
-        "found indexes, expected string at line 1, char 16",
-    );
-}
-
-#[test]
-fn show_series() {
-    check_same("SHOW SERIES");
-    check_same("SHOW SERIES ON db FROM m, rp./n/ WHERE host = 'a' LIMIT 1 OFFSET 2");
-    check_error(
-        "SHOW SERIES SLIMIT 1",
-        "found SLIMIT, expected ;, EOF at line 1, char 13",
-    );
-}
-
-#[test]
-fn order_by_time_is_taken_by_show_and_changes_nothing() {
-    for statement in [
-        "SHOW MEASUREMENTS",
-        "SHOW FIELD KEYS",
-        "SHOW TAG KEYS",
-        "SHOW TAG VALUES WITH KEY = host",
-        "SHOW SERIES",
-    ] {
-        check(
-            &format!("{statement} ORDER BY time DESC LIMIT 1"),
-            &format!("{statement} LIMIT 1"),
-        );
-        let start = statement.len() + " ORDER BY ".len() + 1;
-        check_error(
-            &format!("{statement} ORDER BY host"),
-            &format!("invalid ORDER BY, expected TIME column at line 1, char {start}"),
-        );
-    }
-}
-
-#[test]
-fn cardinalities() {
-    for exact in ["", "EXACT "] {
-        for what in ["SERIES", "MEASUREMENT", "TAG KEY", "FIELD KEY"] {
-            check_same(&format!("SHOW {what} {exact}CARDINALITY"));
-            check_same(&format!(
-                "SHOW {what} {exact}CARDINALITY ON db FROM m, /n/ WHERE host = 'a' GROUP BY host, time(1m) LIMIT 1 OFFSET 2"
-            ));
-        }
-        check_same(&format!(
-            "SHOW TAG VALUES {exact}CARDINALITY ON db FROM m WITH KEY IN (a, b) WHERE host = 'a' GROUP BY * LIMIT 1 OFFSET 2"
-        ));
-    }
-    for (text, name) in [
-        ("SHOW SERIES EXACT CARDINALITY", "SHOW SERIES CARDINALITY"),
-        (
-            "SHOW MEASUREMENT CARDINALITY",
-            "SHOW MEASUREMENT CARDINALITY",
-        ),
-        ("SHOW TAG KEY CARDINALITY", "SHOW TAG KEY CARDINALITY"),
-        (
-            "SHOW TAG VALUES CARDINALITY WITH KEY = a",
-            "SHOW TAG VALUES CARDINALITY",
-        ),
-        ("SHOW FIELD KEY CARDINALITY", "SHOW FIELD KEY CARDINALITY"),
-    ] {
-        assert_eq!(statements(text)[0].name(), name);
-    }
-    for (text, expected) in [
-        (
-            "SHOW TAG VALUES CARDINALITY",
-            "found EOF, expected WITH at line 1, char 28",
-        ),
-        (
-            "SHOW TAG VALUES CARDINALITY WHERE a = 'b' WITH KEY = a",
-            "found WHERE, expected WITH at line 1, char 29",
-        ),
-        (
-            "SHOW SERIES CARDINALITY WITH KEY = a",
-            "found WITH, expected ;, EOF at line 1, char 25",
-        ),
-        (
-            "SHOW MEASUREMENTS CARDINALITY",
-            "found CARDINALITY, expected ;, EOF at line 1, char 19",
-        ),
-        (
-            "SHOW SERIES EXACT",
-            "found EOF, expected CARDINALITY at line 1, char 18",
-        ),
-        (
-            "SHOW FIELD KEY",
-            "found EOF, expected EXACT, CARDINALITY at line 1, char 15",
-        ),
-    ] {
-        check_error(text, expected);
-    }
-}
-
-#[test]
-fn statements_known_by_name_only() {
-    for (text, name) in [
-        (
-            "CREATE CONTINUOUS QUERY q ON db BEGIN SELECT mean(v) INTO n FROM m GROUP BY time(1m) END",
-            "CREATE CONTINUOUS QUERY",
-        ),
-        (
-            "CREATE SUBSCRIPTION s ON db.rp DESTINATIONS ALL 'udp://a:1'",
-            "CREATE SUBSCRIPTION",
-        ),
-        (
-            "CREATE USER u WITH PASSWORD 'p;p' WITH ALL PRIVILEGES",
-            "CREATE USER",
-        ),
-        ("DROP CONTINUOUS QUERY q ON db", "DROP CONTINUOUS QUERY"),
-        ("DROP SHARD 1", "DROP SHARD"),
-        ("DROP SUBSCRIPTION s ON db.rp", "DROP SUBSCRIPTION"),
-        ("DROP USER u", "DROP USER"),
-        ("GRANT READ ON db TO u", "GRANT"),
-        ("REVOKE ALL PRIVILEGES FROM u", "REVOKE"),
-        ("SET PASSWORD FOR u = 'p'", "SET PASSWORD"),
-        ("SHOW CONTINUOUS QUERIES", "SHOW CONTINUOUS QUERIES"),
-        ("SHOW GRANTS FOR u", "SHOW GRANTS"),
-        ("SHOW SHARD GROUPS", "SHOW SHARD GROUPS"),
-        ("SHOW SHARDS", "SHOW SHARDS"),
-        ("SHOW SUBSCRIPTIONS", "SHOW SUBSCRIPTIONS"),
-        ("SHOW USERS", "SHOW USERS"),
-    ] {
-        check(
-            &format!("{text}; SHOW DATABASES"),
-            &format!("{name}; SHOW DATABASES"),
-        );
-        check_same(name);
-        assert_eq!(statements(text)[0].name(), name);
-    }
-}
-
-#[test]
-fn a_statement_known_by_name_only_still_has_whole_tokens() {
-    check_error(
-        "CREATE USER u WITH PASSWORD 'p",
-        "unterminated string literal at line 1, char 29",
-    );
-}
-
-#[test]
 fn errors_say_where() {
     check_error(
         "SELECT",
         "found EOF, expected identifier, string, number, bool, duration, regex, (, *, $ at line 1, char 7",
     );
-    check_error("SELECT v", "found EOF, expected FROM at line 1, char 9");
+    check_error(
+        "SELECT v",
+        "found EOF, expected FROM (a query reads from a measurement, FROM name) at line 1, char 9",
+    );
     check_error(
         "SHOW DATABASES; SELECT v\n  FROM m\n  nonsense",
-        "found nonsense, expected ;, EOF at line 3, char 3",
+        "found nonsense, expected ; at line 3, char 3",
     );
     check_error(
         "SELECT v FROM m WHERE \"é\" ~ 1",
-        "found ~, expected ;, EOF at line 1, char 27",
+        "found ~, expected ; at line 1, char 27",
     );
     check_error(
         "INSERT INTO x",
-        "found INSERT, expected ALTER, CREATE, DELETE, DROP, EXPLAIN, GRANT, KILL, REVOKE, SELECT, SET, SHOW at line 1, char 1",
+        "found INSERT, expected ALTER, CREATE, DELETE, DROP, EXPLAIN, GRANT, KILL, REVOKE, SELECT, SET, SHOW (points are written as line protocol over HTTP) at line 1, char 1",
     );
     check_error(
         "SELECT on FROM m",
-        "found on, expected identifier, string, number, bool, duration, regex, (, *, $ at line 1, char 8",
+        "found on, expected identifier, string, number, bool, duration, regex, (, *, $ (a keyword; as a name it stands in double quotes) at line 1, char 8",
     );
 }
 
@@ -800,11 +475,15 @@ fn errors_say_where() {
 fn an_error_has_its_parts() {
     let error = parse_statements("SELECT v\nFRM m").expect_err("no FROM");
     assert_eq!((error.offset, error.line, error.char), (9, 2, 1));
-    assert_eq!(error.message(), "found FRM, expected FROM");
+    assert_eq!(
+        error.message(),
+        "found FRM, expected FROM (did you mean FROM?)"
+    );
     assert_eq!(
         (error.found(), error.expected()),
         (Some("FRM"), Some("FROM"))
     );
+    assert_eq!(error.hint(), Some("did you mean FROM?"));
 }
 
 #[test]
@@ -834,7 +513,40 @@ fn nesting_has_a_limit() {
         )
     };
     check_same(&subqueries(NESTING_DEPTH_MAX));
-    assert!(parse_statements(&subqueries(NESTING_DEPTH_MAX + 1)).is_err());
+    let calls =
+        |depth: usize| format!("SELECT {}v{} FROM m", "f(".repeat(depth), ")".repeat(depth));
+    // A call is a node, too, and so is the column inside.
+    check_same(&calls(EXPR_HEIGHT_MAX - 1));
+    let explains = |depth: usize| format!("{}SHOW DATABASES", "EXPLAIN ".repeat(depth));
+    check_same(&explains(NESTING_DEPTH_MAX));
+    let together = |depth: usize| {
+        format!(
+            "EXPLAIN SELECT v FROM (SELECT {}v{} FROM m)",
+            "(".repeat(depth - 2),
+            ")".repeat(depth - 2)
+        )
+    };
+    check(
+        &together(NESTING_DEPTH_MAX),
+        "EXPLAIN SELECT v FROM (SELECT v FROM m)",
+    );
+    for text in [
+        subqueries(NESTING_DEPTH_MAX + 1),
+        calls(NESTING_DEPTH_MAX + 1),
+        explains(NESTING_DEPTH_MAX + 1),
+        together(NESTING_DEPTH_MAX + 1),
+    ] {
+        let error = parse_statements(&text).expect_err("too deep");
+        assert_eq!(
+            error.message(),
+            "query is nested too deeply, more than 100 levels"
+        );
+    }
+    // Signs are no levels.
+    check(
+        &format!("SELECT {}v FROM m", "- ".repeat(1000)),
+        "SELECT v FROM m",
+    );
 }
 
 #[test]

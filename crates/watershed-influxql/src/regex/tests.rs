@@ -119,3 +119,16 @@ fn what_re2_refuses() {
     assert!(translate_regex("a)").is_err());
     assert!(translate_regex(r"\p{Nonsense}").is_err());
 }
+
+#[test]
+fn unicode_classes_are_limited() {
+    check_same(&r"\pL".repeat(100));
+    check_error(
+        &r"\pL".repeat(101),
+        "too many Unicode classes, more than 100",
+    );
+    check_error(
+        &format!("[{}]", r"\p{Greek}".repeat(101)),
+        "too many Unicode classes, more than 100",
+    );
+}

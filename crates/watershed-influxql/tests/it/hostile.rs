@@ -1,10 +1,14 @@
 //! Texts that nobody means well with: no panic, no overflow of the stack, no more than linear time.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use watershed_influxql::{parse_expr, parse_statements, parse_timestamp, translate_regex};
+use watershed_influxql::{
+    Field, NESTING_DEPTH_MAX, ParamValue, STATEMENTS_MAX, Statement, TEXT_BYTES_MAX, bind,
+    check_all_used, parse_expr, parse_statements, parse_timestamp, translate_regex, unique_names,
+};
 
 /// Pieces that reach deep into the grammar when strung together.
 const PIECES: [&str; 48] = [
@@ -107,7 +111,7 @@ fn with_small_stack(run: impl FnOnce() + Send + 'static) {
 fn deep_nesting_is_refused_within_a_small_stack() {
     with_small_stack(|| {
         for opening in ["(", "f(", "-(", "a + (", "a OR b AND c = d + e * ("] {
-            let text = opening.repeat(100_000);
+            let text = opening.repeat(20_000);
             let error = parse_expr(&text).expect_err("too deep");
             assert!(
                 error.message().contains("nested too deeply"),
@@ -115,7 +119,7 @@ fn deep_nesting_is_refused_within_a_small_stack() {
             );
         }
         for opening in ["SELECT a FROM (", "EXPLAIN "] {
-            let error = parse_statements(&opening.repeat(100_000)).expect_err("too deep");
+            let error = parse_statements(&opening.repeat(20_000)).expect_err("too deep");
             assert!(
                 error.message().contains("nested too deeply"),
                 "{opening}: {error}"
@@ -142,7 +146,7 @@ fn long_chains_are_refused_or_balanced() {
     with_small_stack(|| {
         for chain in ["a + ", "a * ", "a = ", "a =~ /x/ = "] {
             assert!(
-                parse_expr(&format!("{}a", chain.repeat(100_000))).is_err(),
+                parse_expr(&format!("{}a", chain.repeat(50_000))).is_err(),
                 "{chain}"
             );
         }
@@ -155,26 +159,70 @@ fn long_chains_are_refused_or_balanced() {
 }
 
 #[test]
-fn time_is_linear() {
-    // A quadratic parser would take minutes for any of these.
-    const LONG: usize = 300_000;
+fn the_longest_text_takes_seconds_at_most() {
+    // A step that is quadratic would take minutes for any of these.
     let start = Instant::now();
+    let many = |piece: &str| piece.repeat((TEXT_BYTES_MAX - 100) / piece.len());
+    let params = BTreeMap::from([("p".to_owned(), ParamValue::Integer(1))]);
     for text in [
-        format!("SELECT {}a FROM m", "a, ".repeat(LONG)),
-        format!("SELECT a FROM {}m", "a.b.c, ".repeat(LONG)),
-        "SHOW DATABASES;".repeat(LONG),
-        ";".repeat(LONG),
-        format!("SELECT a FROM m WHERE {}a", "a OR ".repeat(LONG)),
-        format!("SELECT {}a FROM m", "-+".repeat(LONG)),
-        format!("SELECT a{} FROM m", ".b".repeat(LONG)),
-        format!("SELECT \"{}\" FROM m", "b".repeat(LONG)),
-        format!("SELECT a FROM m WHERE a = {}", "1m".repeat(LONG)),
-        "/* */".repeat(LONG),
-        "--\n".repeat(LONG),
-        format!("DROP USER {}", "x ".repeat(LONG)),
+        format!("SELECT {}a FROM m", many("a, ")),
+        format!("SELECT {}a FROM m", many("$p, ")),
+        format!("SELECT a FROM m WHERE {}a", many("a = $p OR ")),
+        format!("SELECT a FROM {}m", many("(SELECT $p FROM m), ")),
+        format!("SELECT a FROM m GROUP BY {}a", many("time(1m, $p), ")),
+        format!(
+            "{}SELECT {}a FROM m{}",
+            "SELECT a FROM (".repeat(NESTING_DEPTH_MAX / 2),
+            "$p, ".repeat(TEXT_BYTES_MAX / 5),
+            ")".repeat(NESTING_DEPTH_MAX / 2)
+        ),
     ] {
-        let _ = parse_statements(&text);
+        let mut statements = parse_statements(&text).expect("it is only long");
+        let _ = check_all_used(&statements, &params);
+        bind(&mut statements, &params).expect("the parameter has a value");
+        let [Statement::Select(select)] = statements.as_slice() else {
+            panic!("one SELECT");
+        };
+        let names = select.fields.iter().map(Field::name).collect();
+        unique_names(names);
+        statements[0].to_string();
     }
-    let _ = translate_regex(&"[[:".repeat(LONG));
+    for text in [
+        "[[:",
+        "\\pL",
+        "a{1000}",
+        "(?i)a|",
+        "[^a]",
+        "\\x{10ffff}",
+        "\\Qa",
+        "((",
+        "{1,",
+    ] {
+        let _ = translate_regex(&many(text));
+    }
     assert!(start.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn texts_and_scripts_have_a_limit() {
+    let blanks = " ".repeat(TEXT_BYTES_MAX - 14);
+    let longest = format!("{blanks}SHOW DATABASES");
+    assert_eq!(
+        parse_statements(&longest),
+        Ok(vec![Statement::ShowDatabases])
+    );
+    let message = "query has 1048577 bytes, more than 1048576";
+    let error = parse_statements(&format!(" {longest}")).expect_err("too long");
+    assert_eq!(error.message(), message);
+    let error = parse_expr(&"a".repeat(TEXT_BYTES_MAX + 1)).expect_err("too long");
+    assert_eq!(error.message(), message);
+
+    let script = "SHOW DATABASES;\n".repeat(STATEMENTS_MAX);
+    let statements = parse_statements(&format!("{script};;")).expect("just as many");
+    assert_eq!(statements.len(), STATEMENTS_MAX);
+    let error = parse_statements(&format!("{script}; SHOW QUERIES")).expect_err("one more");
+    assert_eq!(
+        error.to_string(),
+        "too many statements, more than 10000; send them in several requests at line 10001, char 3"
+    );
 }

@@ -520,4 +520,18 @@ proptest! {
         let printed = statement.to_string();
         prop_assert_eq!(parse_statements(&printed), Ok(vec![statement]), "{}", printed);
     }
+
+    #[test]
+    fn parentheses_within_a_chain_change_nothing(ands in any::<bool>(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 2..60)) {
+        let op = if ands { " AND " } else { " OR " };
+        let mut items: Vec<String> = (0..cuts.len()).map(|index| format!("a{index}")).collect();
+        let plain = items.join(op);
+        // Two neighbours become one item, until there is one.
+        for cut in &cuts[1..] {
+            let left = cut.index(items.len() - 1);
+            let right = items.remove(left + 1);
+            items[left] = format!("({}{op}{right})", items[left]);
+        }
+        prop_assert_eq!(parse_expr(&items[0]), parse_expr(&plain), "{}", items[0]);
+    }
 }
