@@ -102,10 +102,17 @@ impl InOrderExec {
         kind: Inputs,
         fetch: Option<usize>,
     ) -> Self {
-        let mut equivalence = EquivalenceProperties::new(inputs[0].schema());
-        if kind == Inputs::Stretches {
-            equivalence.add_ordering(order.clone());
-        }
+        let equivalence = match kind {
+            Inputs::Whole => EquivalenceProperties::new(inputs[0].schema()),
+            Inputs::Stretches => {
+                // What is constant or equal in each partition need not be so in all.
+                let mut known = inputs[0].equivalence_properties().clone();
+                known.clear_per_partition_constants();
+                known.clear_orderings();
+                known.add_ordering(order.clone());
+                known
+            }
+        };
         let properties = PlanProperties::new(
             equivalence,
             Partitioning::UnknownPartitioning(1),

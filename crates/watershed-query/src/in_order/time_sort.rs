@@ -9,7 +9,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{
     ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
@@ -49,7 +49,9 @@ pub(super) struct By {
 impl TimeSortExec {
     /// `order` is what the caller knows about the order of the output.
     pub(super) fn new(input: Arc<dyn ExecutionPlan>, by: By, order: Vec<PhysicalSortExpr>) -> Self {
-        let mut equivalence = EquivalenceProperties::new(input.schema());
+        // What is constant or equal in the input is so in the output.
+        let mut equivalence = input.equivalence_properties().clone();
+        equivalence.clear_orderings();
         equivalence.add_ordering(order.clone());
         let properties = PlanProperties::new(
             equivalence,

@@ -144,7 +144,7 @@ impl Calls<'_> {
             self.ties = Some(self.inputs.add_all(self.planner.ties()));
         }
         let ties = self.ties.iter().flatten();
-        ties.map(|tie| tie.clone().sort(true, true)).collect()
+        ties.map(|tie| tie.clone().sort(true, false)).collect()
     }
 
     /// The argument of a call as an input column. A tag of a table has no values here; a tag that a
@@ -210,7 +210,7 @@ impl Calls<'_> {
             "mode" => self.aggregate(aggregates::mode(value, column(TIME))),
             "percentile" => self.aggregate(aggregates::percentile(value, percent(call))),
             "integral" => self.integral(call, argument)?,
-            _ => self.of_chosen_row(call, value.clone(), value)?,
+            _ => self.of_chosen_row(call, value, &argument)?,
         };
         Ok(Value::new(expr, value_type))
     }
@@ -235,7 +235,7 @@ impl Calls<'_> {
         &mut self,
         selector: &Call,
         value: PlanExpr,
-        wanted: PlanExpr,
+        wanted: &Value,
     ) -> Result<PlanExpr> {
         let time = column(TIME);
         let mut order = match selector.name.as_str() {
@@ -245,9 +245,18 @@ impl Calls<'_> {
             _ => vec![value.clone().sort(false, false), time.sort(true, false)],
         };
         order.extend(self.tie_order());
-        let chosen = first_value_udaf().call(vec![wanted]).order_by(order);
-        let chosen = chosen.filter(value.is_not_null()).build()?;
-        Ok(self.aggregate(chosen))
+        // For booleans there is only a slow way, one object a group, which also miscounts its memory.
+        let boolean = wanted.value_type == ValueType::Boolean;
+        let shown = match boolean {
+            true => cast(wanted.expr.clone(), DataType::Int8),
+            false => wanted.expr.clone(),
+        };
+        let chosen = first_value_udaf().call(vec![shown]).order_by(order);
+        let chosen = self.aggregate(chosen.filter(value.is_not_null()).build()?);
+        Ok(match boolean {
+            true => cast(chosen, DataType::Boolean),
+            false => chosen,
+        })
     }
 
     /// A column beside the only selector.
@@ -262,13 +271,13 @@ impl Calls<'_> {
             ValueType::Tag => Value::new(cast(value.expr, DataType::Utf8), ValueType::Tag),
             _ => value,
         };
-        let wanted = self.inputs.add(value.expr);
-        let expr = self.of_selected(selector, wanted)?;
-        Ok(Value::new(expr, value.value_type))
+        let wanted = Value::new(self.inputs.add(value.expr), value.value_type);
+        let expr = self.of_selected(selector, &wanted)?;
+        Ok(Value::new(expr, wanted.value_type))
     }
 
     /// What stands in the row of the only selector.
-    fn of_selected(&mut self, selector: &Call, wanted: PlanExpr) -> Result<PlanExpr> {
+    fn of_selected(&mut self, selector: &Call, wanted: &Value) -> Result<PlanExpr> {
         let Some(Expr::Var(var)) = selector.args.first() else {
             return Ok(Value::null().expr);
         };
@@ -331,7 +340,10 @@ impl Planner<'_> {
         };
         let (fields, planned) = self.fields(&mut calls)?;
         let time = match (self.query.class, calls.selector) {
-            (Class::Selector, Some(selector)) => calls.of_selected(selector, column(TIME))?,
+            (Class::Selector, Some(selector)) => {
+                let time = Value::new(column(TIME), ValueType::Integer);
+                calls.of_selected(selector, &time)?
+            }
             _ if self.query.clauses.buckets.is_some() => column(BUCKET),
             _ => self.group_time(),
         };

@@ -109,7 +109,7 @@ impl Planner<'_> {
     }
 
     pub(super) fn order(&self, order: &Order) -> Vec<Sort> {
-        let ties = order.ties.iter().map(|tie| tie.clone().sort(true, true));
+        let ties = order.ties.iter().map(|tie| tie.clone().sort(true, false));
         std::iter::once(self.by_time()).chain(ties).collect()
     }
 

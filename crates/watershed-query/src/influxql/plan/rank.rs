@@ -232,6 +232,6 @@ fn has_column_outside(expr: &Expr) -> bool {
 /// Rows by value, then time, then tags.
 fn by_value(value: PlanExpr, ascending: bool, ties: Vec<PlanExpr>) -> Vec<Sort> {
     let mut order = vec![value.sort(ascending, false), column(TIME).sort(true, false)];
-    order.extend(ties.into_iter().map(|tie| tie.sort(true, true)));
+    order.extend(ties.into_iter().map(|tie| tie.sort(true, false)));
     order
 }
