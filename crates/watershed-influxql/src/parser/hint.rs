@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::closest;
 use crate::duration::unit_at;
+use crate::identifier::{is_keyword, starts_word};
 use crate::lexer::{Spanned, Token};
 
 #[cfg(test)]
@@ -139,7 +140,7 @@ impl Place<'_> {
             ("&", "&") if is_joined => Some("conditions are joined with AND"),
             ("|", "|") if is_joined => Some("conditions are joined with OR"),
             ("!", _) => Some("InfluxQL has no NOT, use != or !~"),
-            ("-", _) if self.expected == "integer" => Some("counts are never negative"),
+            ("-", _) if self.expected == "integer" => Some("a negative number cannot stand here"),
             _ if is_joined && self.breaks_name() => Some(
                 "a name with other characters than letters, digits and _ stands in double quotes",
             ),
@@ -149,9 +150,8 @@ impl Place<'_> {
 
     /// Whether a character that names cannot have without quotes follows a name.
     fn breaks_name(&self) -> bool {
-        let is_name = self
-            .last()
-            .starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        let last = self.last();
+        let is_name = last.bytes().next().is_some_and(starts_word) && !is_keyword(last);
         is_name
             && (self.found.token == Token::Stray || matches!(self.found(), "-" | ":" | "/" | "+"))
     }

@@ -393,7 +393,7 @@ fn the_order_of_clauses_is_fixed() {
     );
     check_error(
         "SELECT v FROM m LIMIT -1",
-        "found -, expected integer (counts are never negative) at line 1, char 23",
+        "found -, expected integer (a negative number cannot stand here) at line 1, char 23",
     );
 }
 

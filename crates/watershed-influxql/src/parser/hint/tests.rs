@@ -274,7 +274,10 @@ fn names_that_are_keywords() {
 
 #[test]
 fn numbers() {
-    check("SELECT v FROM m LIMIT -1", "counts are never negative");
+    check(
+        "SELECT v FROM m LIMIT -1",
+        "a negative number cannot stand here",
+    );
     check("SELECT v FROM m LIMIT $n", "a parameter cannot stand here");
     check("SELECT v FROM m LIMIT '5'", "numbers have no quotes");
     check("SELECT v FROM m WHERE v > 1e3", "numbers have no exponent");
@@ -302,6 +305,7 @@ fn nothing_is_suggested_where_nothing_is_near() {
         "SELECT v FROM m nonsense",
         "nonsense",
         "SELECT v FROM m )",
+        "SELECT v FROM m GROUP BY-tag",
         "SELECT v FROM m WHERE",
         "SELECT v,, w FROM m",
         "SHOW",

@@ -137,7 +137,7 @@ fn queries_are_shown_and_killed() {
     check_same("KILL QUERY 36 ON \"host:1\"");
     check_error(
         "KILL QUERY -1",
-        "found -, expected integer (counts are never negative) at line 1, char 12",
+        "found -, expected integer (a negative number cannot stand here) at line 1, char 12",
     );
     check_error(
         "KILL QUERY 36 ON 'host'",
