@@ -11,6 +11,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -169,6 +170,8 @@ impl Chain {
                 projection.input()
             } else if let Some(filter) = node.downcast_ref::<FilterExec>() {
                 filter.input()
+            } else if let Some(yielding) = node.downcast_ref::<CooperativeExec>() {
+                yielding.input()
             } else if let Some(found) = node.downcast_ref::<SortExec>() {
                 // Two sorts: the upper one is of rows that are not the scan's any more.
                 if sort.is_some() || !found.preserve_partitioning() {

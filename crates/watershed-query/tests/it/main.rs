@@ -9,6 +9,7 @@ mod errors;
 mod gap_filling;
 mod influxql;
 mod influxql_golden;
+mod influxql_plans;
 mod metadata;
 mod model;
 mod parameters;
