@@ -147,7 +147,9 @@ impl Planner<'_> {
                 relations.extend(Relation::table(self.session, table)?);
             }
         }
-        relation::by_name(relations)
+        let mut relations = relation::by_name(relations)?;
+        relation::widen(&mut relations);
+        Ok(relations)
     }
 
     /// The tables an item of `FROM` names.

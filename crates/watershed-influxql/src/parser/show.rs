@@ -189,19 +189,24 @@ fn with_measurement(cursor: &mut Cursor<'_>) -> Result<Option<Measurement>, Pars
         return Ok(None);
     }
     cursor.expect_keyword("MEASUREMENT")?;
-    if cursor.eat_symbol("=")? {
-        return Ok(Some(measurement(cursor)?));
-    }
-    if !cursor.eat_symbol("=~")? {
-        return cursor.unexpected("=, =~");
-    }
+    let regex = match cursor.eat_symbol("=~")? {
+        true => true,
+        false if cursor.eat_symbol("=")? => false,
+        false => return cursor.unexpected("=, =~"),
+    };
     let start = cursor.operand_start()?;
     let measurement = measurement(cursor)?;
-    match measurement.name {
-        MeasurementName::Regex(_) => Ok(Some(measurement)),
-        MeasurementName::Name(_) => {
+    match (&measurement.name, regex) {
+        (MeasurementName::Regex(_), true) | (MeasurementName::Name(_), false) => {
+            Ok(Some(measurement))
+        }
+        (MeasurementName::Name(_), true) => {
             Err(cursor.invalid_at(start, "a regular expression is required after =~"))
         }
+        (MeasurementName::Regex(_), false) => Err(cursor.invalid_at(
+            start,
+            "a name is required after =, use =~ for a regular expression",
+        )),
     }
 }
 

@@ -72,6 +72,7 @@ impl Planned {
             let column = RelationColumn {
                 plan_name,
                 value_type: ValueType::Tag,
+                widened: false,
                 selected: false,
             };
             columns.insert(name.clone(), column);
@@ -84,6 +85,7 @@ impl Planned {
                 RelationColumn {
                     plan_name,
                     value_type,
+                    widened: false,
                     selected: true,
                 },
             );

@@ -2,11 +2,12 @@
 
 use super::error::Result;
 use super::types::{Value, ValueType};
+use arrow::datatypes::DataType;
 use datafusion::common::Column as PlanColumn;
 use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use std::collections::BTreeMap;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use watershed_model::{TIME_COLUMN, TableSchema};
 
@@ -39,6 +40,8 @@ pub(super) struct RelationColumn {
     /// Its name in the plan.
     pub(super) plan_name: String,
     pub(super) value_type: ValueType,
+    /// Whether the plan has whole numbers, which are read as floats because another table has floats there.
+    pub(super) widened: bool,
     /// Whether it is in the `SELECT` list of the subquery. A column that is not was only grouped by.
     pub(super) selected: bool,
 }
@@ -62,6 +65,7 @@ impl Relation {
                 RelationColumn {
                     plan_name,
                     value_type,
+                    widened: false,
                     selected: true,
                 },
             ))
@@ -78,6 +82,10 @@ impl Relation {
     /// The value of a column in a row; the null value when there is no such column.
     pub(super) fn value(&self, name: &str) -> Value {
         match self.columns.get(name) {
+            Some(found) if found.widened => Value::new(
+                cast(column(&found.plan_name), DataType::Float64),
+                ValueType::Float,
+            ),
             Some(found) => Value::new(column(&found.plan_name), found.value_type),
             None => Value::null(),
         }
@@ -115,6 +123,26 @@ pub(super) fn by_name(relations: Vec<Relation>) -> Result<Vec<Relation>> {
     Ok(named.into_values().collect())
 }
 
+/// Reads a column as float everywhere if some relation has floats there and others whole numbers: then
+/// what fills gaps and what is computed is of one type.
+pub(super) fn widen(relations: &mut [Relation]) {
+    let mut floats = BTreeSet::new();
+    for (name, found) in relations.iter().flat_map(|relation| &relation.columns) {
+        if found.value_type == ValueType::Float {
+            floats.insert(name.clone());
+        }
+    }
+    let columns = relations
+        .iter_mut()
+        .flat_map(|relation| &mut relation.columns);
+    for (_, found) in columns.filter(|(name, _)| floats.contains(*name)) {
+        if matches!(found.value_type, ValueType::Integer | ValueType::Unsigned) {
+            found.widened = true;
+            found.value_type = ValueType::Float;
+        }
+    }
+}
+
 /// The rows of both, with the columns of both.
 fn union(first: Relation, second: Relation) -> Result<Relation> {
     let mut columns: BTreeMap<String, RelationColumn> = BTreeMap::new();
@@ -128,10 +156,12 @@ fn union(first: Relation, second: Relation) -> Result<Relation> {
                     .value_type
                     .merge(found.value_type)
                     .unwrap_or(found.value_type),
+                widened: false,
                 selected: before.selected || found.selected,
             },
             None => RelationColumn {
                 plan_name,
+                widened: false,
                 ..found.clone()
             },
         };

@@ -14,6 +14,10 @@ fn show_measurements() {
         "a regular expression is required after =~ at line 1, char 39",
     );
     check_error(
+        "SHOW MEASUREMENTS WITH MEASUREMENT = /m/",
+        "a name is required after =, use =~ for a regular expression at line 1, char 38",
+    );
+    check_error(
         "SHOW MEASUREMENTS WITH MEASUREMENT m",
         "found m, expected =, =~ at line 1, char 36",
     );
