@@ -144,11 +144,11 @@ impl ScanExec {
         tags.chain([TIME_COLUMN])
     }
 
-    /// The same rows with one partition for each group, each in key order. `None` when there are more than
-    /// [`MERGED_MAX`] groups, which would have to be open all at once.
+    /// The same rows with one partition for each group, each in key order. `None` when there is no group, and
+    /// when there are more than [`MERGED_MAX`], which would have to be open all at once.
     pub(crate) fn by_group(&self) -> Option<Self> {
         let groups = self.partitions.iter().flatten();
-        if groups.clone().count() > MERGED_MAX {
+        if !(1..=MERGED_MAX).contains(&groups.clone().count()) {
             return None;
         }
         self.with_partitions(groups.map(|group| vec![group.clone()]).collect())
