@@ -23,6 +23,7 @@ mod influxql;
 mod output;
 mod params;
 mod planner;
+mod running;
 mod scan;
 mod session;
 mod table;
@@ -33,4 +34,5 @@ pub use engine::{QueryEngine, QueryOptions, Settings, SqlDescription, TableListi
 pub use error::QueryError;
 pub use output::QueryOutput;
 pub use params::{ParamValue, Params};
+pub use running::RunningQuery;
 pub use unpersisted::{UnpersistedError, UnpersistedPiece, UnpersistedRows};

@@ -471,7 +471,7 @@ impl Output {
 struct Gone;
 
 fn execution_error(error: DataFusionError) -> String {
-    let error = QueryError::Execution(error);
+    let error = QueryError::execution(error);
     tracing::debug!(error = chain(&error), "a query failed while it ran");
     error.to_string()
 }

@@ -302,7 +302,7 @@ async fn held(mut stream: SendableRecordBatchStream) -> Result<Vec<RecordBatch>,
     let mut batches = vec![RecordBatch::new_empty(schema.clone())];
     let mut bytes = 0;
     while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(|e| query_error(&QueryError::Execution(e)))?;
+        let batch = batch.map_err(|e| query_error(&QueryError::execution(e)))?;
         bytes += batch.get_array_memory_size();
         if bytes > HELD_BYTES_MAX {
             return Err(ApiError::invalid(format!(
@@ -439,7 +439,7 @@ async fn streamed(
     let schema = watershed_storage::hydrate_schema(&stream.schema());
     let first = match stream.next().await {
         Some(batch) => {
-            let batch = batch.map_err(|e| query_error(&QueryError::Execution(e)))?;
+            let batch = batch.map_err(|e| query_error(&QueryError::execution(e)))?;
             Some(hydrated(&batch, &schema)?)
         }
         None => None,
