@@ -151,7 +151,7 @@ pub async fn databases_are_listed_by_name(catalog: &dyn Catalog) {
         ["a", "b"]
     );
     assert_eq!(listed[0].id, a);
-    let limits = |d: &crate::DatabaseInfo| (d.retention_nanos, d.tables_max, d.columns_max);
+    let limits = |d: &DatabaseInfo| (d.retention_nanos, d.tables_max, d.columns_max);
     assert_eq!(limits(&listed[0]), (Some(7), 8, 9));
     assert_eq!(limits(&listed[1]), (None, 500, 250));
     let schema = catalog.database(&name("a")).await.unwrap();

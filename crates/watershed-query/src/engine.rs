@@ -166,7 +166,7 @@ impl QueryEngine {
                 gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
             engine.run(&session, plan, None, killed).await
         });
-        entry.plan(planned).await
+        entry.plan(Box::pin(planned)).await
     }
 
     /// What one SQL statement would give, without running it. Placeholders need no values.

@@ -69,7 +69,7 @@ impl QueryEngine {
             let result::Statement { plan, schema } = planner.statement(&statement)?;
             engine.run(&session, plan, Some(schema), killed).await
         });
-        entry.plan(planned).await
+        entry.plan(Box::pin(planned)).await
     }
 }
 
