@@ -24,6 +24,7 @@ mod influxql;
 mod output;
 mod params;
 mod planner;
+mod running;
 mod runs;
 mod scan;
 mod session;
@@ -35,4 +36,5 @@ pub use engine::{QueryEngine, QueryOptions, Settings, SqlDescription, TableListi
 pub use error::QueryError;
 pub use output::QueryOutput;
 pub use params::{ParamValue, Params};
+pub use running::RunningQuery;
 pub use unpersisted::{UnpersistedError, UnpersistedPiece, UnpersistedRows};

@@ -1,6 +1,7 @@
 //! What a query gives back, and how it is run.
 
 use crate::admission::{Permit, Ticket};
+use crate::running::KillSignal;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
@@ -28,7 +29,7 @@ pub struct QueryOutput {
     pub schema: SchemaRef,
     /// Batches of at most 8192 rows with exactly that schema. The query runs while it is polled: the
     /// stream waits for its turn first, and dropping it cancels the query. An error is the last item;
-    /// [`QueryError::Execution`](crate::QueryError::Execution) tells its kind.
+    /// [`QueryError::execution`](crate::QueryError::execution) tells its kind.
     pub stream: SendableRecordBatchStream,
 }
 
@@ -50,6 +51,7 @@ pub(crate) fn run(
     schema: SchemaRef,
     ticket: Ticket,
     executor: Option<Handle>,
+    killed: KillSignal,
 ) -> QueryOutput {
     let start = async move {
         let Some(permit) = ticket.turn().await else {
@@ -58,7 +60,7 @@ pub(crate) fn run(
         // Operators spawn tasks when they are started, so the start must be on the executor too.
         let start = move || Ok(holding(permit, execute_stream(plan, context)?.boxed()));
         match executor {
-            Some(executor) => Ok(on(&executor, start)),
+            Some(executor) => Ok(on(&executor, start, killed)),
             None => start(),
         }
     };
@@ -106,10 +108,15 @@ impl<T> Drop for AbortOnDrop<T> {
 
 /// The rows that `start` gives, computed on another runtime.
 ///
-/// A reader that takes nothing for [`READER_PATIENCE`] loses its query: it would keep others from running.
-fn on(executor: &Handle, start: impl FnOnce() -> Result<Batches> + Send + 'static) -> Batches {
+/// A reader that takes nothing for [`READER_PATIENCE`] loses its query: it would keep others from running. A
+/// query that is killed ends here at once, even if its reader takes nothing.
+fn on(
+    executor: &Handle,
+    start: impl FnOnce() -> Result<Batches> + Send + 'static,
+    mut killed: KillSignal,
+) -> Batches {
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
-    let task = executor.spawn(async move {
+    let work = async move {
         let mut rows = match start() {
             Ok(rows) => rows,
             Err(error) => {
@@ -128,6 +135,12 @@ fn on(executor: &Handle, start: impl FnOnce() -> Result<Batches> + Send + 'stati
                     return;
                 }
             }
+        }
+    };
+    let task = executor.spawn(async move {
+        tokio::select! {
+            () = killed.wait() => {}
+            () = work => {}
         }
     });
     let state = (receiver, Some(AbortOnDrop(task)));

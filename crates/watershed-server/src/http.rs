@@ -12,7 +12,8 @@ mod probe;
 mod query_v1;
 mod query_v3;
 mod respond;
-mod statement_database;
+pub(crate) mod statement_database;
+pub(crate) mod statements;
 mod write;
 
 use crate::auth::{AuthError, Authenticator, Authorization, Identity, SchemeCase, Secret};
@@ -20,7 +21,7 @@ use crate::metrics::Metrics;
 pub(crate) use admission::Admission;
 pub use admission::{Pressure, Refusal};
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
@@ -88,7 +89,9 @@ pub(crate) fn routes(state: HttpState) -> Router {
             "/query",
             get(query_v1::get)
                 .post(query_v1::post)
-                .fallback(method_not_allowed_v1),
+                .fallback(method_not_allowed_v1)
+                // The parts of a multipart body are read by axum, whose own limit is far lower.
+                .layer(DefaultBodyLimit::max(query_v1::REQUEST_BYTES_MAX)),
         )
         .route(
             "/api/v3/query_sql",
