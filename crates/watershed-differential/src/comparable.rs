@@ -64,7 +64,7 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
         select.offset.is_some() && select.limit.is_none(),
         // What limit and fill make of each other can't be told from the answer.
         select.fill == Some(Fill::None) && select.limit.is_some() && select.offset.is_some(),
-        fills_late(select),
+        fills_late(select, set),
         inner
             .iter()
             .any(|inner| !is_comparable_inside(select, inner, set)),
@@ -148,13 +148,14 @@ fn repeats_selectors(select: &Select) -> bool {
 
 /// 1.6 fills in the order of its output, and once more when the columns have come together; what a limit or a
 /// window then makes of it can't be told.
-fn fills_late(select: &Select) -> bool {
+fn fills_late(select: &Select, set: &DataSet) -> bool {
     let backward = select.order == Some(Order::Descending) && select.fill == Some(Fill::Previous);
     let counts = select.fields.len() > 1 && calls(select, &["count"]);
+    let chooses = set.ties && calls(select, CHOOSING);
     let windows = calls(select, WINDOWS) && select.fields.len() > 1;
     let numbers = matches!(select.fill, Some(Fill::Integer(_) | Fill::Float(_)));
     windows && numbers && select.limit.is_some()
-        || backward && (select.limit.is_some() || calls(select, WINDOWS) || counts)
+        || backward && (select.limit.is_some() || calls(select, WINDOWS) || counts || chooses)
 }
 
 fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
@@ -181,6 +182,12 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         outer.group_by.iter().any(patterns) && selects_tags(inner, set),
         // 1.6 has two rows for columns that have values in different groups.
         groups && (inner.fields.len() > 1 || has_pattern(inner)),
+        // What matches tags alone has rows in 1.6.
+        groups
+            && outer
+                .fields
+                .iter()
+                .any(|field| matches!(field.expr, Expr::Regex(_))),
         // Rows of several groups are not sorted by time in 1.6; a limit takes others then.
         groups && outer.limit.is_some(),
         set.ties && calls(inner, CHOOSING),
@@ -217,6 +224,8 @@ fn selects_tags(select: &Select, set: &DataSet) -> bool {
     select.fields.iter().any(|field| match &field.expr {
         Expr::Var(column) => is_tag(&column.name),
         Expr::Wildcard(_) | Expr::Regex(_) => true,
+        // With tags, these give them, too.
+        Expr::Call(call) => matches!(call.name.as_str(), "top" | "bottom") && call.args.len() > 2,
         _ => false,
     })
 }

@@ -97,6 +97,7 @@ fn of_select(select: &Select, outer: bool, words: &mut BTreeSet<String>) {
 /// The words of the `SELECT` list.
 fn of_list(select: &Select, own: &mut BTreeSet<String>) {
     let mut calls = 0;
+    let mut arguments = BTreeSet::new();
     for field in &select.fields {
         if field.alias.is_some() {
             own.insert("alias".to_owned());
@@ -113,7 +114,6 @@ fn of_list(select: &Select, own: &mut BTreeSet<String>) {
                 own.insert(format!("call {}", call.name));
                 if let Some(Expr::Wildcard(_) | Expr::Regex(_)) = call.args.first() {
                     own.insert("wildcard call".to_owned());
-                    own.insert("several columns".to_owned());
                 }
             }
             Expr::Binary(binary) => {
@@ -121,6 +121,7 @@ fn of_list(select: &Select, own: &mut BTreeSet<String>) {
                 own.insert(format!("operator {}", binary.op.as_str()));
             }
             Expr::Var(column) => {
+                arguments.insert(&column.name);
                 if let Some(cast) = column.cast {
                     own.insert(format!("cast {cast:?}").to_lowercase());
                 }
@@ -133,6 +134,9 @@ fn of_list(select: &Select, own: &mut BTreeSet<String>) {
         1 => own.insert("one call".to_owned()),
         _ => own.insert("several calls".to_owned()),
     };
+    if arguments.len() > 1 || own.contains("wildcard call") {
+        own.insert("several arguments".to_owned());
+    }
     if select.fields.len() > 1 {
         own.insert("several columns".to_owned());
     }

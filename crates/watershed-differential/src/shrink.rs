@@ -84,13 +84,12 @@ fn set<T>(place: &mut T, value: T) -> bool {
 
 fn simpler_selects(select: &Select) -> Vec<Select> {
     let mut all = Vec::new();
-    // The subquery alone, or what it reads.
+    // The subquery alone.
     for source in &select.from {
         if let Source::Subquery(inner) = source {
             if !has_buckets(inner) {
                 all.push((**inner).clone());
             }
-            offer(select, &mut all, |s| set(&mut s.from, inner.from.clone()));
         }
     }
     if select.from.len() > 1 {
@@ -120,7 +119,7 @@ fn simpler_selects(select: &Select) -> Vec<Select> {
         if let Source::Subquery(inner) = source {
             for simpler in simpler_selects(inner) {
                 // What is around it asks for columns by these names.
-                if names(inner) != names(&simpler) {
+                if columns(inner) != columns(&simpler) {
                     continue;
                 }
                 offer(select, &mut all, |s| {
@@ -132,8 +131,11 @@ fn simpler_selects(select: &Select) -> Vec<Select> {
     all
 }
 
-fn names(select: &Select) -> Vec<String> {
-    select.fields.iter().map(Field::name).collect()
+/// Names of the columns that a query around this one can ask for, and its groups.
+fn columns(select: &Select) -> (Vec<String>, Vec<&Dimension>) {
+    let is_tag = |dimension: &&Dimension| !matches!(dimension, Dimension::Time(_));
+    let names = select.fields.iter().map(Field::name).collect();
+    (names, select.group_by.iter().filter(is_tag).collect())
 }
 
 fn simpler_clauses(select: &Select, all: &mut Vec<Select>) {

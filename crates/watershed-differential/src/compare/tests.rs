@@ -34,6 +34,11 @@ fn numbers_agree_up_to_rounding() {
         "(1, 0.300000001) instead of (1, 0.3)",
     );
     differ(
+        "m: time v\n1 1333449022509388500",
+        "m: time v\n1 1333449022509398500",
+        "instead of",
+    );
+    differ(
         "m: time v\n1 9007199254740992",
         "m: time v\n1 9007199254740991",
         "instead of",

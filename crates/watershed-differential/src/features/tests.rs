@@ -95,7 +95,7 @@ fn expressions_have_words() {
     );
     check(
         "SELECT mean(/v/) FROM m GROUP BY *",
-        &["wildcard call", "several columns", "group by pattern"],
+        &["wildcard call", "several arguments", "group by pattern"],
         &["wildcard"],
     );
     check("SELECT host, nowhere FROM m", &["outer tags alone"], &[]);

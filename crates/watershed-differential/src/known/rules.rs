@@ -45,7 +45,7 @@ pub(super) enum Normalise {
     DropValuelessReference,
     /// Where ours is null, `false` of an operator in the reference is left out.
     NoBits,
-    /// Where ours is null, an empty text of the reference is left out.
+    /// In columns where we have no empty text, those of the reference are left out.
     NoTag,
     /// Our series without any value are left out.
     DropValueless,
@@ -148,11 +148,11 @@ impl Normalise {
                 let has_value = |row: &Vec<Cell>| row[1..].iter().any(|cell| *cell != Cell::Null);
                 series.rows.iter().any(has_value)
             }),
-            Self::NoTag => each_pair(query, ours, reference, &[], |_, ours, reference| {
-                if *ours == Cell::Null && *reference == Cell::Text(String::new()) {
-                    *reference = Cell::Null;
+            Self::NoTag => {
+                for (ours, reference) in ours.iter().zip(reference) {
+                    absent_tags(ours, reference);
                 }
-            }),
+            }
             Self::NoBits => each_pair(query, ours, reference, &[], |is_term, ours, reference| {
                 if is_term && *ours == Cell::Null && *reference == Cell::Boolean(false) {
                     *reference = Cell::Null;
@@ -335,6 +335,19 @@ fn unfill_columns(ours: &Series, reference: &mut Series) {
         if is_null && is_one {
             for row in &mut reference.rows {
                 row[place] = Cell::Null;
+            }
+        }
+    }
+}
+
+/// Makes empty texts of the reference null in columns where ours has none.
+fn absent_tags(ours: &Series, reference: &mut Series) {
+    let empty = Cell::Text(String::new());
+    for place in 1..ours.columns.len().min(reference.columns.len()) {
+        if !ours.rows.iter().any(|row| row[place] == empty) {
+            let cells = reference.rows.iter_mut().map(|row| &mut row[place]);
+            for cell in cells.filter(|cell| **cell == empty) {
+                *cell = Cell::Null;
             }
         }
     }
