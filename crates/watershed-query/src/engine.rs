@@ -251,8 +251,8 @@ impl QueryEngine {
 
     /// Plans physically, chooses files and rows, and gives the stream that executes it all.
     ///
-    /// `schema` is what the batches shall say they are, where names, metadata or nullability differ
-    /// from the plan's own schema; types must be the same, column by column.
+    /// `schema` is what the batches shall say they are, where names, metadata, nullability or the zone of a
+    /// time differ from the plan's own schema; types must be the same otherwise, column by column.
     pub(crate) async fn run(
         &self,
         session: &Session,

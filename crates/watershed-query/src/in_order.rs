@@ -19,10 +19,11 @@ pub(crate) use exec::SequencePlanner;
 pub(crate) use rule::TimeStretches;
 
 use datafusion::arrow::compute::SortOptions;
-use datafusion::common::{DFSchemaRef, Result, plan_err};
+use datafusion::common::{DFSchema, DFSchemaRef, Result, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 /// The node of logical plans: the rows of each input in the given order, and all rows of an input before
 /// those of the next. The inputs follow one another by a column that is constant in each: with it in front
@@ -32,6 +33,8 @@ pub(crate) struct Sequence {
     inputs: Vec<LogicalPlan>,
     by: usize,
     order: Vec<(usize, SortOptions)>,
+    /// The columns of the first, nullable where they are so in any.
+    schema: DFSchemaRef,
 }
 
 impl Sequence {
@@ -62,8 +65,26 @@ impl Sequence {
         if let Some(at) = ordered.find(|at| *at >= expected.len()) {
             return plan_err!("a sequence is ordered by column {at} of {}", expected.len());
         }
-        Ok(Self { inputs, by, order })
+        let schema = Arc::new(schema(&inputs)?);
+        Ok(Self {
+            inputs,
+            by,
+            order,
+            schema,
+        })
     }
+}
+
+fn schema(inputs: &[LogicalPlan]) -> Result<DFSchema> {
+    let first = inputs[0].schema();
+    let fields = first.iter().enumerate().map(|(at, (_, field))| {
+        let nullable = inputs
+            .iter()
+            .any(|input| input.schema().field(at).is_nullable());
+        let field = field.as_ref().clone().with_nullable(nullable);
+        (None, Arc::new(field))
+    });
+    DFSchema::new_with_metadata(fields.collect(), first.metadata().clone())
 }
 
 impl PartialOrd for Sequence {
@@ -82,7 +103,7 @@ impl UserDefinedLogicalNodeCore for Sequence {
     }
 
     fn schema(&self) -> &DFSchemaRef {
-        self.inputs[0].schema()
+        &self.schema
     }
 
     fn expressions(&self) -> Vec<Expr> {

@@ -2,8 +2,8 @@
 
 use crate::admission::{Permit, Ticket};
 use crate::running::KillSignal;
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit, TimestampNanosecondType};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -81,15 +81,29 @@ fn holding(permit: Permit, rows: Batches) -> Batches {
     .boxed()
 }
 
-/// The same columns under the names, the nullability and the metadata of `schema`.
+/// The same columns under the names, the nullability, the time zones and the metadata of `schema`.
 fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    let columns = batch.columns().to_vec();
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns
+        .map(|(column, field)| in_zone(column, field))
+        .collect();
     Ok(RecordBatch::try_new_with_options(
         Arc::clone(schema),
         columns,
         &options,
     )?)
+}
+
+/// The same instants in the zone of the field, if it has one.
+fn in_zone(column: &ArrayRef, field: &Field) -> ArrayRef {
+    let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = field.data_type() else {
+        return Arc::clone(column);
+    };
+    match column.as_primitive_opt::<TimestampNanosecondType>() {
+        Some(times) => Arc::new(times.clone().with_timezone(Arc::clone(zone))),
+        None => Arc::clone(column),
+    }
 }
 
 fn reader_too_slow() -> DataFusionError {

@@ -33,6 +33,7 @@ impl Generator<'_> {
             }),
             4..6 => Statement::ShowTagKeys(ShowTagKeys {
                 on: None,
+                keys: None,
                 from,
                 condition: self
                     .dice

@@ -56,11 +56,11 @@ impl ExtensionPlanner for SequencePlanner {
         let Some(node) = node.as_any().downcast_ref::<Sequence>() else {
             return Ok(None);
         };
-        let schema = Arc::new(node.inputs[0].schema().as_arrow().clone());
+        let schema = Arc::new(node.schema.as_arrow().clone());
         let order = sort_exprs(&schema, &node.order);
         let by = sort_exprs(&schema, &[(node.by, SortOptions::new(false, false))]);
         let kind = Inputs::Whole { by: by[0].clone() };
-        let exec = InOrderExec::new(inputs.to_vec(), order, kind, None);
+        let exec = InOrderExec::new(inputs.to_vec(), schema, order, kind, None);
         Ok(Some(Arc::new(exec)))
     }
 }
@@ -98,16 +98,17 @@ pub(super) struct InOrderExec {
 }
 
 impl InOrderExec {
-    /// At least one input; all have the same columns.
+    /// At least one input; all have the columns of the schema, nullable or not.
     pub(super) fn new(
         inputs: Vec<Arc<dyn ExecutionPlan>>,
+        schema: SchemaRef,
         order: Vec<PhysicalSortExpr>,
         kind: Inputs,
         fetch: Option<usize>,
     ) -> Self {
         let equivalence = match &kind {
             Inputs::Whole { by } => {
-                let mut known = EquivalenceProperties::new(inputs[0].schema());
+                let mut known = EquivalenceProperties::new(schema);
                 known.add_ordering([by.clone()].into_iter().chain(order.clone()));
                 known
             }
@@ -191,7 +192,13 @@ impl ExecutionPlan for InOrderExec {
         }
         let order = self.order.clone();
         let kind = self.kind.clone();
-        Ok(Arc::new(Self::new(children, order, kind, self.fetch)))
+        Ok(Arc::new(Self::new(
+            children,
+            self.schema(),
+            order,
+            kind,
+            self.fetch,
+        )))
     }
 
     fn with_new_children(

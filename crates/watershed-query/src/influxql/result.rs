@@ -7,7 +7,6 @@ use super::error::{Error, Result, invalid};
 use super::functions::Class;
 use super::plan::{Planned, PlannedField, RANK, field_column, group_column};
 use super::relation::{TIME, column};
-use super::scalar::in_zone;
 use super::select::Query;
 use super::types::{Value, ValueType, time_data_type};
 use crate::in_order::Sequence;
@@ -15,9 +14,7 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{
-    EmptyRelation, Expr as PlanExpr, Extension, LogicalPlan, LogicalPlanBuilder, lit,
-};
+use datafusion::logical_expr::{EmptyRelation, Extension, LogicalPlan, LogicalPlanBuilder, lit};
 use std::collections::HashMap;
 use std::sync::Arc;
 use watershed_model::ColumnType;
@@ -71,7 +68,7 @@ pub(super) fn statement(parts: Vec<Planned>, query: &Query) -> Result<Statement>
     let merged = Merged::of(&parts)?;
     let schema = schema(&parts, &merged, query);
     let plan = sorted(parts, &merged, query)?;
-    let mut exprs = vec![column(MEASUREMENT), zoned(query)];
+    let mut exprs = vec![column(MEASUREMENT), column(TIME)];
     exprs.extend(
         hidden_groups(&merged, query)
             .into_iter()
@@ -185,13 +182,6 @@ fn order(merged: &Merged, query: &Query, ranked: bool) -> Vec<(String, SortOptio
         .chain(tags)
         .chain(rank)
         .collect()
-}
-
-fn zoned(query: &Query) -> PlanExpr {
-    match query.clauses.zone {
-        Some(zone) => in_zone(column(TIME), zone.name()).alias(TIME),
-        None => column(TIME),
-    }
 }
 
 /// Where a tag that is grouped by is selected under its own name. Beside a selector in time buckets it is
