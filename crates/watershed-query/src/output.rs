@@ -161,3 +161,6 @@ fn on(
     })
     .boxed()
 }
+
+#[cfg(test)]
+mod tests;
