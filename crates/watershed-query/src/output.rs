@@ -175,3 +175,6 @@ fn on(
     })
     .boxed()
 }
+
+#[cfg(test)]
+mod tests;

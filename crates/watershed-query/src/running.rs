@@ -34,7 +34,7 @@ pub struct RunningQuery {
     pub text: Arc<str>,
     /// When it came.
     pub started: Timestamp,
-    /// Whether it was killed and has not ended yet.
+    /// Whether it was killed. It is listed until its reader has been told so, or is gone.
     pub killed: bool,
 }
 

@@ -107,10 +107,10 @@ impl Flight {
             }
             Plan::InfluxQl { text, params } => {
                 let statement = influxql_statement(text, params)?;
-                let listing =
-                    statements::listing(&self.state, identity, database, &statement).await;
-                if let Some(listing) = listing {
-                    return listing.map_err(Status::invalid_argument);
+                let here =
+                    statements::answer_here(&self.state, identity, database, &statement).await;
+                if let Some(answer) = here {
+                    return answer.map_err(Status::invalid_argument);
                 }
                 let output = engine.influxql(database, &statement, options).await;
                 output.map_err(|e| status::of_query(&e))

@@ -14,7 +14,7 @@ use super::influxql_output::{Encoder, Epoch, Form, Format, Segment, Segments};
 use super::params::Params;
 use super::statement_database::Defaults;
 use super::statements::{self, Failure, Rows, Target, execution_error};
-use super::{HttpState, Prefer, Unbuffered, authenticate};
+use super::{HttpState, Prefer, authenticate};
 use crate::auth::Identity;
 use crate::bind::{ParamsJsonError, influxql_params, params_from_json};
 use axum::body::Body;
@@ -239,11 +239,7 @@ async fn respond(
         Body::from_stream(pieces)
     };
     let kind = HeaderValue::from_static(format.content_type());
-    let mut response = ([(CONTENT_TYPE, kind)], body).into_response();
-    if unbuffered {
-        response.extensions_mut().insert(Unbuffered);
-    }
-    Ok(response)
+    Ok(([(CONTENT_TYPE, kind)], body).into_response())
 }
 
 /// Runs the statements and sends the answer piece by piece.

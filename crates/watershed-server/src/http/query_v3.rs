@@ -250,8 +250,9 @@ async fn influxql(
     };
     let params = influxql_params(&query.params).map_err(|e| ApiError::invalid(e.to_string()))?;
     bind(std::slice::from_mut(statement), &params).map_err(|e| ApiError::invalid(e.to_string()))?;
-    if let Some(listing) = statements::listing(state, identity, &query.database, statement).await {
-        return listing.map_err(ApiError::invalid);
+    let here = statements::answer_here(state, identity, &query.database, statement).await;
+    if let Some(answer) = here {
+        return answer.map_err(ApiError::invalid);
     }
     let output = state
         .query

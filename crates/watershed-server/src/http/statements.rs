@@ -207,9 +207,9 @@ pub(super) async fn answer(
     }
 }
 
-/// What the server answers itself among the statements that only read, for those who ask for one statement
-/// and one kind of rows. `None` for what is the query engine's.
-pub(crate) async fn listing(
+/// As [`answer`], where one statement gives one kind of rows and nothing is changed: over `/api/v3` and Flight.
+/// `None` for what is the query engine's, to answer or to refuse.
+pub(crate) async fn answer_here(
     state: &HttpState,
     identity: &Identity,
     database: &DatabaseName,
@@ -218,9 +218,22 @@ pub(crate) async fn listing(
     let rows = match statement {
         Statement::ShowDatabases => listings::databases(state, identity).await,
         Statement::ShowQueries => listings::queries(state, identity),
-        Statement::ShowRetentionPolicies(_) => {
+        // Where there is no such database, the engine says so as for any other statement.
+        Statement::ShowRetentionPolicies(_) if state.catalog.database(database).await.is_ok() => {
             listings::retention_policies(state, identity, database).await
         }
+        Statement::SelectInto(_)
+        | Statement::ShowStats(_)
+        | Statement::ShowDiagnostics(_)
+        | Statement::KillQuery(_)
+        | Statement::CreateDatabase(_)
+        | Statement::DropDatabase(_)
+        | Statement::CreateRetentionPolicy(_)
+        | Statement::AlterRetentionPolicy(_)
+        | Statement::DropRetentionPolicy(_) => Err(Failure::Statement(format!(
+            "This feature is not implemented: {} over this endpoint; send it to /query",
+            statement.name()
+        ))),
         _ => return None,
     };
     Some(rows.map_err(|failure| match failure {

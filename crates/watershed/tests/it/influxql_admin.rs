@@ -245,6 +245,34 @@ fn policies_of_a_database_are_shown_to_those_who_may_use_them() {
 }
 
 #[test]
+fn statements_for_one_endpoint_are_sent_there() {
+    let server = Server::start();
+    server.create_database("db");
+    check(
+        &server,
+        r#"
+        > GET /api/v3/query_influxql?db=db&q=CREATE+DATABASE+x
+        < 400 {"code":"invalid","message":"This feature is not implemented: CREATE DATABASE over this endpoint; send it to /query"}
+
+        > POST /api/v3/query_influxql?db=db&q=SELECT+v+INTO+t+FROM+m
+        < 400 {"code":"invalid","message":"This feature is not implemented: SELECT INTO over this endpoint; send it to /query"}
+
+        > GET /api/v3/query_influxql?db=db&q=SHOW+STATS
+        < 400 {"code":"invalid","message":"This feature is not implemented: SHOW STATS over this endpoint; send it to /query"}
+
+        > GET /api/v3/query_influxql?db=db&q=DELETE+FROM+m
+        < 400 {"code":"invalid","message":"This feature is not implemented: DELETE"}
+
+        > GET /api/v3/query_influxql?db=db&q=SHOW+DATABASES
+        < 200 [{"iox::measurement":"databases","name":"db"}]
+
+        > GET /api/v3/query_influxql?db=nodb&q=SHOW+RETENTION+POLICIES
+        < 404 {"code":"not found","message":"database \"nodb\" not found"}
+        "#,
+    );
+}
+
+#[test]
 fn rights_are_asked_for_by_statement() {
     let server = Server::start();
     server.create_database("db");

@@ -1,6 +1,7 @@
 //! `SELECT … INTO`: what is written, where, and what is told about it.
 
 use super::server::Server;
+use super::write_errors::open_write;
 use serde_json::{Value, json};
 
 /// A server with some points in `db`, and the database `other/rp`.
@@ -184,4 +185,31 @@ fn many_rows_are_written_in_batches() {
     {
         assert_eq!((&one[1], &one[3]), (&other[1], &other[3]));
     }
+}
+
+/// A batch that finds no room is offered again until there is some.
+#[test]
+fn batches_wait_for_room() {
+    let server = Server::with(&["--writes-max", "1"]);
+    server.create_database("db");
+    server.write("db", "m v=1i 1\nm v=2i 2");
+    let mut other = open_write(&server, 9);
+    let refused = || {
+        let metrics = server.send(server.get("/metrics"));
+        let line = "watershed_server_writes_refused_total{reason=\"writes\"}";
+        metrics.text().lines().any(|l| l.starts_with(line))
+    };
+    std::thread::scope(|scope| {
+        let copy = scope.spawn(|| written(&server, "SELECT v INTO copy FROM m"));
+        while !refused() {
+            assert!(!copy.is_finished(), "the place was not taken");
+        }
+        other.send("m v=3i 3\n");
+        assert_eq!(other.answer().status, 204);
+        assert_eq!(copy.join().unwrap(), 2);
+    });
+    assert_eq!(
+        rows(&server, "db", "SELECT v FROM copy"),
+        json!([["copy", null, ["time", "v"], [[1, 1], [2, 2]]]])
+    );
 }

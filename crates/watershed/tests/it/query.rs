@@ -830,7 +830,7 @@ fn deep_sql_is_answered_or_refused_and_the_server_lives() {
 }
 
 #[test]
-fn answers_are_compressed_for_those_who_ask_but_not_chunks() {
+fn answers_are_compressed_for_those_who_ask() {
     let server = server();
     let lines: Vec<String> = (0..500).map(|i| format!("long v={i} {i}")).collect();
     server.write("db", &lines.join("\n"));
@@ -840,20 +840,17 @@ fn answers_are_compressed_for_those_who_ask_but_not_chunks() {
             .query(parameters);
         server.send(request.header("accept-encoding", accept))
     };
-    let plain = ask(&[], "identity");
-    assert_eq!(plain.headers.get("content-encoding"), None);
-    let small = ask(&[], "gzip");
-    assert_eq!(small.header("content-encoding"), "gzip");
-    let mut text = String::new();
-    let mut decoder = flate2::read::GzDecoder::new(small.body.as_slice());
-    std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
-    assert_eq!(text, plain.text());
-    assert_eq!(
-        ask(&[("chunked", "true")], "gzip")
-            .headers
-            .get("content-encoding"),
-        None
-    );
+    for parameters in [&[][..], &[("chunked", "true"), ("chunk_size", "7")]] {
+        let plain = ask(parameters, "identity");
+        assert_eq!(plain.headers.get("content-encoding"), None);
+        let small = ask(parameters, "gzip");
+        assert_eq!(small.header("content-encoding"), "gzip");
+        assert!(small.body.len() < plain.body.len() / 2);
+        let mut text = String::new();
+        let mut decoder = flate2::read::GzDecoder::new(small.body.as_slice());
+        std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
+        assert_eq!(text, plain.text());
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::flight::{do_get, operator, ticket};
 use super::server::{Answer, OPERATOR_TOKEN, Server, runtime};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 use tonic::Code;
 
@@ -145,6 +146,40 @@ fn a_statement_that_is_killed_while_rows_are_sent_ends_with_an_error() {
     wait_for(&server, 0);
 }
 
+/// A compressor that waited for more bytes would hold the chunk back for ever.
+#[test]
+fn compressed_chunks_come_before_the_query_ends() {
+    let server = server();
+    let counted = ENDLESS_ROWS.replace("count(n)", "count(n) AS c");
+    let statements = format!("SELECT n FROM cpu; SELECT count(c) FROM ({counted})");
+    let request = server.get("/query").query(&[
+        ("db", "db"),
+        ("q", &statements),
+        ("epoch", "s"),
+        ("chunked", "true"),
+    ]);
+    runtime().block_on(async {
+        let request = request.header("accept-encoding", "gzip");
+        let mut response = request.send().await.unwrap();
+        assert_eq!(response.headers()["content-encoding"], "gzip");
+        let mut decoder = flate2::write::GzDecoder::new(Vec::new());
+        while !decoder.get_ref().ends_with(b"\n") {
+            let piece = response.chunk().await.unwrap().unwrap();
+            decoder.write_all(&piece).unwrap();
+            decoder.flush().unwrap();
+        }
+        let first = std::str::from_utf8(decoder.get_ref()).unwrap();
+        assert_eq!(
+            first,
+            "{\"results\":[{\"statement_id\":0,\"series\":[{\"name\":\"cpu\",\"columns\":[\"time\",\"n\"],\
+             \"values\":[[1704067200,1]]}]}]}\n"
+        );
+        let queries = tokio::task::block_in_place(|| wait_for(&server, 1));
+        assert!(queries[0][1].as_str().unwrap().starts_with("SELECT count(c)"));
+    });
+    wait_for(&server, 0);
+}
+
 #[test]
 fn queries_are_shown_to_those_who_may_read_their_database() {
     let server = server();
@@ -172,11 +207,14 @@ fn queries_are_shown_to_those_who_may_read_their_database() {
 fn queries_end_when_their_clients_go_away() {
     let server = server();
     // Before the first byte of the answer, over both endpoints, and in the middle of one.
-    for chunked in [None, Some("false"), Some("true")] {
-        let request = match chunked {
-            None => endless(&server),
-            Some(chunked) => endless_rows(&server, chunked),
-        };
+    let into = ENDLESS_ROWS.replace(" FROM", " INTO filled FROM");
+    let requests = [
+        endless(&server),
+        endless_rows(&server, "false"),
+        endless_rows(&server, "true"),
+        server.post("/query").query(&[("db", "db"), ("q", &into)]),
+    ];
+    for (at, request) in requests.into_iter().enumerate() {
         let gone = runtime().spawn(async move {
             let mut response = request.send().await.unwrap();
             while response.chunk().await.unwrap().is_some() {}
@@ -185,7 +223,7 @@ fn queries_end_when_their_clients_go_away() {
         let begun = Instant::now();
         gone.abort();
         wait_for(&server, 0);
-        assert!(begun.elapsed() < DEADLINE, "{chunked:?}");
+        assert!(begun.elapsed() < DEADLINE, "request {at}");
     }
     // Whatever computed them is free for others.
     assert_eq!(server.sql("db", "SELECT n FROM cpu"), json!([{ "n": 1 }]));

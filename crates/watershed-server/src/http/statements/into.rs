@@ -124,34 +124,40 @@ impl Lines {
     }
 
     fn push(&mut self, segment: &Segment) -> Result<(), PrintError> {
+        let mut point = self.series(segment);
+        let grouped = point.tags.len();
         for columns in &segment.rows {
             let cells: Vec<Cells<'_>> = columns.iter().map(Cells::new).collect();
             for row in 0..columns.first().map_or(0, |column| column.len()) {
-                let Some(point) = self.point(segment, &cells, row) else {
-                    continue;
-                };
-                self.text.push_str(&point.to_line()?);
-                self.text.push('\n');
-                self.rows += 1;
+                point.tags.truncate(grouped);
+                point.fields.clear();
+                self.fill(&mut point, segment, &cells, row);
+                if !point.fields.is_empty() {
+                    self.text.push_str(&point.to_line()?);
+                    self.text.push('\n');
+                    self.rows += 1;
+                }
             }
         }
         Ok(())
     }
 
-    /// The point of a row; `None` when it has no fields.
-    fn point(&self, segment: &Segment, cells: &[Cells<'_>], row: usize) -> Option<Point> {
+    /// What all points of a series share.
+    fn series(&self, segment: &Segment) -> Point {
         let grouped = segment.head.tags.iter().flatten();
         // An absent tag is an empty one in the result.
         let grouped = grouped.filter(|(_, value)| !value.is_empty());
-        let mut point = Point {
-            measurement: self
-                .measurement
-                .clone()
-                .unwrap_or_else(|| segment.head.name.clone()),
+        let name = self.measurement.as_ref();
+        Point {
+            measurement: name.unwrap_or(&segment.head.name).clone(),
             tags: grouped.map(|(k, v)| (k.clone(), v.clone())).collect(),
             fields: Vec::new(),
             timestamp: None,
-        };
+        }
+    }
+
+    /// Adds what a row says.
+    fn fill(&self, point: &mut Point, segment: &Segment, cells: &[Cells<'_>], row: usize) {
         for (at, (name, cells)) in segment.columns.iter().zip(cells).enumerate() {
             let cell = cells.get(row);
             // The time of the row is the first column, whatever it is called.
@@ -169,12 +175,14 @@ impl Lines {
                 Cell::Text(value) if self.tags.contains(name) && !value.is_empty() => {
                     point.tags.push((name.clone(), value.to_owned()));
                 }
-                cell => point
-                    .fields
-                    .extend(field(cell).map(|value| (name.clone(), value))),
+                cell => {
+                    let value = field(cell);
+                    point
+                        .fields
+                        .extend(value.map(|value| (name.clone(), value)));
+                }
             }
         }
-        (!point.fields.is_empty()).then_some(point)
     }
 }
 

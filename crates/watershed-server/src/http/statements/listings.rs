@@ -153,3 +153,6 @@ fn texts(values: impl Iterator<Item = impl ToString>) -> ArrayRef {
         values.map(|value| value.to_string()),
     ))
 }
+
+#[cfg(test)]
+mod tests;
