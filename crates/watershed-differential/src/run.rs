@@ -179,8 +179,11 @@ async fn shrink_finding(
             if writes == SHRINK_WRITES_MAX {
                 break 'smaller;
             }
-            writes += 1;
             let fewer = set.with_points(points);
+            if !is_comparable(&finding.query, &fewer) {
+                continue;
+            }
+            writes += 1;
             let part = format!("{}_{}_{writes}", finding.data_set, finding.number());
             let mut smaller = Pair::write(settings, &part, &fewer).await?;
             let verdict = smaller.ask(&finding.query, &fewer, known).await;

@@ -64,6 +64,13 @@ fn what_1_6_makes_of_itself_is_not() {
 }
 
 #[test]
+fn conditions_are_about_what_is_there() {
+    asked("SELECT v FROM m WHERE host = 'a' AND u > 1 AND nowhere > 1");
+    refused("SELECT v FROM m WHERE zone != 'a'");
+    refused("SELECT v FROM /./ WHERE w = 1");
+}
+
+#[test]
 fn ties_forbid_what_looks_at_neighbours() {
     let with_ties = |text| is_comparable(&query(text), &data_set(LINES, true));
     assert!(!with_ties("SELECT difference(v) FROM m"));

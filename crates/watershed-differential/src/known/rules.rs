@@ -288,6 +288,12 @@ fn columns_with(query: &Query, series: &Series, functions: &[&str]) -> Vec<usize
             .filter(|place| calls_one(&select.fields[place - 1].expr))
             .collect();
     }
+    // The one item stands for all columns.
+    if let [only] = select.fields.as_slice()
+        && calls_one(&only.expr)
+    {
+        return places.collect();
+    }
     let named_so = |place: &usize| {
         functions
             .iter()
