@@ -188,7 +188,12 @@ fn fills_late(select: &Select, set: &DataSet) -> bool {
         .any(|field| is_term_of(&field.expr, None));
     let windows = calls(select, WINDOWS) && select.fields.len() > 1;
     let numbers = matches!(select.fill, Some(Fill::Integer(_) | Fill::Float(_)));
+    let term = select
+        .fields
+        .iter()
+        .any(|field| !matches!(field.expr, Expr::Call(_)) && calls_in(&field.expr, &["count"]));
     windows && numbers && select.limit.is_some()
+        || numbers && term && select.fields.len() > 1
         || backward
             && (select.limit.is_some() || calls(select, WINDOWS) || counts || chooses || terms)
 }

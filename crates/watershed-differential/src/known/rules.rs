@@ -61,7 +61,7 @@ pub(super) enum Normalise {
 pub(super) enum Accept {
     /// Rows that share the time of the first or the last row of a series are others, all between are equal.
     TiesAtTheEnds,
-    /// All is equal but values of columns that hold a mode; these are null in the same places.
+    /// All is equal but values of columns that hold a mode.
     OtherModes,
     /// The first column is equal, but times and other columns may be those of another row.
     OtherRow,
@@ -240,7 +240,12 @@ impl Accept {
                         Self::OtherCompanions => {
                             equal_but(&bare_columns(query, ours), ours, reference, false)
                         }
-                        Self::OtherModes => other_values(query, ours, reference, &["mode"]),
+                        Self::OtherModes => equal_but(
+                            &columns_with(query, ours, &["mode"]),
+                            ours,
+                            reference,
+                            false,
+                        ),
                         Self::OtherCounts => equal_but(
                             &columns_with(query, ours, &["count"]),
                             ours,
