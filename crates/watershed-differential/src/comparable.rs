@@ -75,30 +75,40 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
     !refused.contains(&true)
 }
 
-/// Whether a condition names what a measurement lacks: it is false then, and in 1.x as if it were empty.
+/// Whether a condition names what a measurement lacks: it is false then, and in 1.x as if it were empty. Or a
+/// term of filled aggregates does: it is null then, and in 1.x one of the number.
 fn asks_for_unknown_columns(select: &Select, set: &DataSet) -> bool {
-    let Some(condition) = &select.condition else {
-        return false;
-    };
-    let is_meant = |measurement: &&Measurement| {
-        select.from.iter().any(|source| match source {
-            Source::Measurement(meant) => match &meant.name {
-                MeasurementName::Name(name) => *name == measurement.name,
-                MeasurementName::Regex(_) => true,
-            },
-            Source::Subquery(_) => false,
-        })
-    };
-    set.measurements.iter().filter(is_meant).any(|measurement| {
-        condition.any(&mut |expr| match expr {
-            Expr::Var(column) => {
-                let name = &column.name;
-                let known =
-                    measurement.tags.contains_key(name) || measurement.fields.contains_key(name);
-                !known && !column.is_time() && name != UNKNOWN
-            }
-            _ => false,
-        })
+    let is_filled = matches!(select.fill, Some(Fill::Integer(_) | Fill::Float(_)));
+    let items = select.fields.iter().map(|field| &field.expr);
+    let terms = items.filter(|expr| is_filled && is_term_of(expr, None));
+    let exprs: Vec<&Expr> = terms.chain(&select.condition).collect();
+    let mut meant = set
+        .measurements
+        .iter()
+        .filter(|known| is_meant(select, known));
+    meant.any(|known| exprs.iter().any(|expr| lacks(known, expr)))
+}
+
+fn is_meant(select: &Select, measurement: &Measurement) -> bool {
+    select.from.iter().any(|source| match source {
+        Source::Measurement(meant) => match &meant.name {
+            MeasurementName::Name(name) => *name == measurement.name,
+            MeasurementName::Regex(_) => true,
+        },
+        Source::Subquery(_) => false,
+    })
+}
+
+/// Whether an expression names a column that the measurement does not have.
+fn lacks(measurement: &Measurement, expr: &Expr) -> bool {
+    expr.any(&mut |expr| match expr {
+        Expr::Var(column) => {
+            let name = &column.name;
+            let known =
+                measurement.tags.contains_key(name) || measurement.fields.contains_key(name);
+            !known && !column.is_time() && name != UNKNOWN
+        }
+        _ => false,
     })
 }
 

@@ -38,10 +38,10 @@ pub struct Settings {
 /// The first stream of chance for queries; data sets have those below.
 const QUERY_STREAMS: u64 = 1 << 32;
 
-/// How many pairs of answers making a query small may cost, and as many for the data.
+/// How many simpler queries may be tried.
 const SHRINK_ATTEMPTS_MAX: usize = 150;
 
-/// How many times data may be written anew to make it small.
+/// How many times fewer points may be tried, each time in databases of their own.
 const SHRINK_WRITES_MAX: usize = 40;
 
 /// How long a run is silent.

@@ -68,6 +68,8 @@ fn conditions_are_about_what_is_there() {
     asked("SELECT v FROM m WHERE host = 'a' AND u > 1 AND nowhere > 1");
     refused("SELECT v FROM m WHERE zone != 'a'");
     refused("SELECT v FROM /./ WHERE w = 1");
+    refused("SELECT max(v) - max(w) FROM m WHERE time > 0 GROUP BY time(1s) FILL(1)");
+    asked("SELECT max(v) - max(w) FROM m WHERE time > 0 GROUP BY time(1s)");
 }
 
 #[test]
