@@ -29,6 +29,9 @@ pub(crate) const WINDOWS: &[&str] = &[
 /// stand behind those of other groups, in two series of one name.
 const UNORDERED: &[&str] = &["integral", "spread", "stddev", "mode", "median"];
 
+/// Functions that choose a row.
+const SELECTORS: &[&str] = &["bottom", "first", "last", "max", "min", "percentile", "top"];
+
 /// Functions that take one of several rows of one time.
 const CHOOSING: &[&str] = &["first", "last", "mode", "percentile", "integral"];
 
@@ -180,10 +183,15 @@ fn is_in_the_repeated_hour(select: &Select, set: &DataSet) -> bool {
 }
 
 fn repeats_selectors(select: &Select) -> bool {
-    let exprs: Vec<&Expr> = select.fields.iter().map(|field| &field.expr).collect();
-    let is_plain =
-        |expr: &Expr| matches!(expr, Expr::Call(call) if !WINDOWS.contains(&call.name.as_str()));
-    (1..exprs.len()).any(|at| is_plain(exprs[at]) && exprs[..at].contains(&exprs[at]))
+    let mut calls = Vec::new();
+    for field in &select.fields {
+        field.expr.walk(&mut |expr| {
+            if matches!(expr, Expr::Call(call) if SELECTORS.contains(&call.name.as_str())) {
+                calls.push(expr);
+            }
+        });
+    }
+    (1..calls.len()).any(|at| calls[..at].contains(&calls[at]))
 }
 
 /// 1.6 fills in the order of its output, and once more when the columns have come together; what a limit or a

@@ -55,6 +55,8 @@ fn what_depends_on_an_order_that_nobody_knows_is_not() {
 fn what_1_6_makes_of_itself_is_not() {
     refused("SELECT integral(v), mean(v) FROM m");
     refused("SELECT max(v), max(v) FROM m");
+    refused("SELECT max(v) / max(v) FROM m");
+    asked("SELECT max(v) / max(u), mean(v), mean(v) FROM m");
     refused("SELECT max(v) FROM (SELECT v FROM m) WHERE time > 0 GROUP BY time(1m)");
     refused("SELECT v FROM (SELECT v / 2 AS v FROM m)");
     refused("SELECT s FROM (SELECT sin(v) AS s FROM m)");

@@ -43,7 +43,7 @@ pub(super) enum Normalise {
     NegativeIntegrals,
     /// The reference's series without any value are left out.
     DropValuelessReference,
-    /// Where ours is null, `false` of an operator in the reference is left out.
+    /// Where ours is null, what an operator makes of booleans in the reference is left out.
     NoBits,
     /// In columns where we have no empty text, those of the reference are left out.
     NoTag,
@@ -154,7 +154,7 @@ impl Normalise {
                 }
             }
             Self::NoBits => each_pair(query, ours, reference, &[], |is_term, ours, reference| {
-                if is_term && *ours == Cell::Null && *reference == Cell::Boolean(false) {
+                if is_term && *ours == Cell::Null && matches!(reference, Cell::Boolean(_)) {
                     *reference = Cell::Null;
                 }
             }),
