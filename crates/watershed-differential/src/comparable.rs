@@ -7,10 +7,12 @@
 #[cfg(test)]
 mod tests;
 
-use crate::data::DataSet;
-use crate::generate::Query;
+use crate::data::{DataSet, Measurement};
+use crate::generate::{Query, UNKNOWN};
 use std::collections::BTreeSet;
-use watershed_influxql::{Dimension, Expr, Field, Fill, Order, Select, Source, Statement};
+use watershed_influxql::{
+    Dimension, Expr, Field, Fill, MeasurementName, Order, Select, Source, Statement,
+};
 
 /// Functions that look at neighbouring rows.
 pub(crate) const WINDOWS: &[&str] = &[
@@ -26,6 +28,9 @@ pub(crate) const WINDOWS: &[&str] = &[
 /// Functions whose results 1.6 puts into no order when there are groups and buckets: later points of a group
 /// stand behind those of other groups, in two series of one name.
 const UNORDERED: &[&str] = &["integral", "spread", "stddev", "mode", "median"];
+
+/// Functions that choose a row.
+const SELECTORS: &[&str] = &["bottom", "first", "last", "max", "min", "percentile", "top"];
 
 /// Functions that take one of several rows of one time.
 const CHOOSING: &[&str] = &["first", "last", "mode", "percentile", "integral"];
@@ -65,11 +70,49 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
         // What limit and fill make of each other can't be told from the answer.
         select.fill == Some(Fill::None) && select.limit.is_some() && select.offset.is_some(),
         fills_late(select, set),
+        asks_for_unknown_columns(select, set),
         inner
             .iter()
             .any(|inner| !is_comparable_inside(select, inner, set)),
     ];
     !refused.contains(&true)
+}
+
+/// Whether a condition names what a measurement lacks: it is false then, and in 1.x as if it were empty. Or a
+/// term of filled aggregates does: it is null then, and in 1.x one of the number.
+fn asks_for_unknown_columns(select: &Select, set: &DataSet) -> bool {
+    let is_filled = matches!(select.fill, Some(Fill::Integer(_) | Fill::Float(_)));
+    let items = select.fields.iter().map(|field| &field.expr);
+    let terms = items.filter(|expr| is_filled && is_term_of(expr, None));
+    let exprs: Vec<&Expr> = terms.chain(&select.condition).collect();
+    let mut meant = set
+        .measurements
+        .iter()
+        .filter(|known| is_meant(select, known));
+    meant.any(|known| exprs.iter().any(|expr| lacks(known, expr)))
+}
+
+fn is_meant(select: &Select, measurement: &Measurement) -> bool {
+    select.from.iter().any(|source| match source {
+        Source::Measurement(meant) => match &meant.name {
+            MeasurementName::Name(name) => *name == measurement.name,
+            MeasurementName::Regex(_) => true,
+        },
+        Source::Subquery(_) => false,
+    })
+}
+
+/// Whether an expression names a column that the measurement does not have.
+fn lacks(measurement: &Measurement, expr: &Expr) -> bool {
+    expr.any(&mut |expr| match expr {
+        Expr::Var(column) => {
+            let name = &column.name;
+            let known =
+                measurement.tags.contains_key(name) || measurement.fields.contains_key(name);
+            !known && !column.is_time() && name != UNKNOWN
+        }
+        _ => false,
+    })
 }
 
 /// Neighbours of one time have no order. Points of one series have different times.
@@ -140,10 +183,15 @@ fn is_in_the_repeated_hour(select: &Select, set: &DataSet) -> bool {
 }
 
 fn repeats_selectors(select: &Select) -> bool {
-    let exprs: Vec<&Expr> = select.fields.iter().map(|field| &field.expr).collect();
-    let is_plain =
-        |expr: &Expr| matches!(expr, Expr::Call(call) if !WINDOWS.contains(&call.name.as_str()));
-    (1..exprs.len()).any(|at| is_plain(exprs[at]) && exprs[..at].contains(&exprs[at]))
+    let mut calls = Vec::new();
+    for field in &select.fields {
+        field.expr.walk(&mut |expr| {
+            if matches!(expr, Expr::Call(call) if SELECTORS.contains(&call.name.as_str())) {
+                calls.push(expr);
+            }
+        });
+    }
+    (1..calls.len()).any(|at| calls[..at].contains(&calls[at]))
 }
 
 /// 1.6 fills in the order of its output, and once more when the columns have come together; what a limit or a
@@ -151,11 +199,21 @@ fn repeats_selectors(select: &Select) -> bool {
 fn fills_late(select: &Select, set: &DataSet) -> bool {
     let backward = select.order == Some(Order::Descending) && select.fill == Some(Fill::Previous);
     let counts = select.fields.len() > 1 && calls(select, &["count"]);
-    let chooses = set.ties && calls(select, CHOOSING);
+    let chooses = set.ties && calls(select, CHOOSING) || calls(select, &["stddev"]);
+    let terms = select
+        .fields
+        .iter()
+        .any(|field| is_term_of(&field.expr, None));
     let windows = calls(select, WINDOWS) && select.fields.len() > 1;
     let numbers = matches!(select.fill, Some(Fill::Integer(_) | Fill::Float(_)));
+    let term = select
+        .fields
+        .iter()
+        .any(|field| !matches!(field.expr, Expr::Call(_)) && calls_in(&field.expr, &["count"]));
     windows && numbers && select.limit.is_some()
-        || backward && (select.limit.is_some() || calls(select, WINDOWS) || counts || chooses)
+        || numbers && term && select.fields.len() > 1
+        || backward
+            && (select.limit.is_some() || calls(select, WINDOWS) || counts || chooses || terms)
 }
 
 fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
@@ -191,6 +249,8 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         // Rows of several groups are not sorted by time in 1.6; a limit takes others then.
         groups && outer.limit.is_some(),
         set.ties && calls(inner, CHOOSING),
+        // All values are of one time.
+        calls(outer, WINDOWS) && calls(inner, &["distinct"]),
         // The errors of rounding of the one are all that the other sees.
         calls(outer, WINDOWS) && calls(inner, WINDOWS),
         // A tag by another name is no tag around it in 1.6.
@@ -202,7 +262,7 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         inner
             .fields
             .iter()
-            .any(|field| is_term_of_counts(&field.expr)),
+            .any(|field| is_term_of(&field.expr, Some("count"))),
     ];
     !refused.contains(&true) && select_is_comparable(inner, set)
 }
@@ -257,11 +317,12 @@ fn is_renamed_column(field: &Field) -> bool {
     field.alias.is_some() && matches!(field.expr, Expr::Var(_))
 }
 
-/// Whether counts meet other calls.
-fn is_term_of_counts(expr: &Expr) -> bool {
+/// Whether several calls meet, one of them of `function` if there is one.
+fn is_term_of(expr: &Expr, function: Option<&str>) -> bool {
     let mut calls = 0;
     expr.walk(&mut |expr| calls += usize::from(matches!(expr, Expr::Call(_))));
-    matches!(expr, Expr::Binary(_)) && calls > 1 && calls_in(expr, &["count"])
+    let has_it = function.is_none_or(|function| calls_in(expr, &[function]));
+    matches!(expr, Expr::Binary(_)) && calls > 1 && has_it
 }
 
 /// Functions that make one value of one value.

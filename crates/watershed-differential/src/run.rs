@@ -38,10 +38,10 @@ pub struct Settings {
 /// The first stream of chance for queries; data sets have those below.
 const QUERY_STREAMS: u64 = 1 << 32;
 
-/// How many pairs of answers making a query small may cost, and as many for the data.
+/// How many simpler queries may be tried.
 const SHRINK_ATTEMPTS_MAX: usize = 150;
 
-/// How many times data may be written anew to make it small.
+/// How many times fewer points may be tried, each time in databases of their own.
 const SHRINK_WRITES_MAX: usize = 40;
 
 /// How long a run is silent.
@@ -179,8 +179,11 @@ async fn shrink_finding(
             if writes == SHRINK_WRITES_MAX {
                 break 'smaller;
             }
-            writes += 1;
             let fewer = set.with_points(points);
+            if !is_comparable(&finding.query, &fewer) {
+                continue;
+            }
+            writes += 1;
             let part = format!("{}_{}_{writes}", finding.data_set, finding.number());
             let mut smaller = Pair::write(settings, &part, &fewer).await?;
             let verdict = smaller.ask(&finding.query, &fewer, known).await;

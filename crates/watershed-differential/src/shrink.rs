@@ -86,10 +86,10 @@ fn simpler_selects(select: &Select) -> Vec<Select> {
     let mut all = Vec::new();
     // The subquery alone.
     for source in &select.from {
-        if let Source::Subquery(inner) = source {
-            if !has_buckets(inner) {
-                all.push((**inner).clone());
-            }
+        if let Source::Subquery(inner) = source
+            && !has_buckets(inner)
+        {
+            all.push((**inner).clone());
         }
     }
     if select.from.len() > 1 {

@@ -55,12 +55,23 @@ fn what_depends_on_an_order_that_nobody_knows_is_not() {
 fn what_1_6_makes_of_itself_is_not() {
     refused("SELECT integral(v), mean(v) FROM m");
     refused("SELECT max(v), max(v) FROM m");
+    refused("SELECT max(v) / max(v) FROM m");
+    asked("SELECT max(v) / max(u), mean(v), mean(v) FROM m");
     refused("SELECT max(v) FROM (SELECT v FROM m) WHERE time > 0 GROUP BY time(1m)");
     refused("SELECT v FROM (SELECT v / 2 AS v FROM m)");
     refused("SELECT s FROM (SELECT sin(v) AS s FROM m)");
     refused("SELECT v FROM (SELECT v, host FROM m) GROUP BY *");
     refused("SELECT difference(stddev(v)) FROM m WHERE time > 0 GROUP BY time(1m)");
     refused("SELECT c FROM (SELECT count(v) AS c, mean(u) FROM m)");
+}
+
+#[test]
+fn conditions_are_about_what_is_there() {
+    asked("SELECT v FROM m WHERE host = 'a' AND u > 1 AND nowhere > 1");
+    refused("SELECT v FROM m WHERE zone != 'a'");
+    refused("SELECT v FROM /./ WHERE w = 1");
+    refused("SELECT max(v) - max(w) FROM m WHERE time > 0 GROUP BY time(1s) FILL(1)");
+    asked("SELECT max(v) - max(w) FROM m WHERE time > 0 GROUP BY time(1s)");
 }
 
 #[test]

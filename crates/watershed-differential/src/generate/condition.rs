@@ -248,7 +248,7 @@ impl Generator<'_> {
             BinaryOp::NotEq,
         ]);
         let left = match self.dice.chance(20) {
-            true => without_division(self.arithmetic(&numbers, 1)),
+            true => of_sums(self.arithmetic(&numbers, 1)),
             false => Expr::var(name),
         };
         let right = match self.dice.between(0, 9) {
@@ -261,16 +261,17 @@ impl Generator<'_> {
     }
 }
 
-/// The term with products in the place of divisions: those of integers are cut in conditions of 1.6.
-fn without_division(mut expr: Expr) -> Expr {
+/// The term with sums in the place of products, which may leave the range of integers where one measurement
+/// has integers and another floats, and of quotients: those of integers are cut in conditions of 1.6.
+fn of_sums(mut expr: Expr) -> Expr {
     if let Expr::Binary(binary) = &mut expr
-        && matches!(binary.op, BinaryOp::Div | BinaryOp::Mod)
+        && matches!(binary.op, BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod)
     {
-        binary.op = BinaryOp::Mul;
+        binary.op = BinaryOp::Add;
     }
     for child in expr.children_mut() {
         let inner = std::mem::replace(child, Expr::Boolean(false));
-        *child = without_division(inner);
+        *child = of_sums(inner);
     }
     expr
 }

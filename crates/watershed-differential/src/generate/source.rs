@@ -6,6 +6,11 @@ use watershed_influxql::{
 };
 use watershed_line_protocol::FieldKind;
 
+/// Functions whose results have the type of the argument.
+const KEEP_TYPE: &[&str] = &[
+    "bottom", "distinct", "first", "last", "max", "min", "sum", "top",
+];
+
 impl Generator<'_> {
     /// What a query around `inner` can name: its columns, and its tags.
     pub(super) fn result_columns(&mut self, inner: &Select) -> Columns {
@@ -39,7 +44,7 @@ impl Generator<'_> {
                 }
                 Expr::Call(call) => {
                     let kind = match call.args.first() {
-                        Some(Expr::Var(column)) if call.name != "count" => {
+                        Some(Expr::Var(column)) if KEEP_TYPE.contains(&call.name.as_str()) => {
                             below.fields.get(&column.name).copied()
                         }
                         _ => None,

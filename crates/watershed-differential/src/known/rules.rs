@@ -43,7 +43,7 @@ pub(super) enum Normalise {
     NegativeIntegrals,
     /// The reference's series without any value are left out.
     DropValuelessReference,
-    /// Where ours is null, `false` of an operator in the reference is left out.
+    /// Where ours is null, what an operator makes of booleans in the reference is left out.
     NoBits,
     /// In columns where we have no empty text, those of the reference are left out.
     NoTag,
@@ -61,7 +61,7 @@ pub(super) enum Normalise {
 pub(super) enum Accept {
     /// Rows that share the time of the first or the last row of a series are others, all between are equal.
     TiesAtTheEnds,
-    /// All is equal but values of columns that hold a mode; these are null in the same places.
+    /// All is equal but values of columns that hold a mode.
     OtherModes,
     /// The first column is equal, but times and other columns may be those of another row.
     OtherRow,
@@ -154,7 +154,7 @@ impl Normalise {
                 }
             }
             Self::NoBits => each_pair(query, ours, reference, &[], |is_term, ours, reference| {
-                if is_term && *ours == Cell::Null && *reference == Cell::Boolean(false) {
+                if is_term && *ours == Cell::Null && matches!(reference, Cell::Boolean(_)) {
                     *reference = Cell::Null;
                 }
             }),
@@ -240,7 +240,12 @@ impl Accept {
                         Self::OtherCompanions => {
                             equal_but(&bare_columns(query, ours), ours, reference, false)
                         }
-                        Self::OtherModes => other_values(query, ours, reference, &["mode"]),
+                        Self::OtherModes => equal_but(
+                            &columns_with(query, ours, &["mode"]),
+                            ours,
+                            reference,
+                            false,
+                        ),
                         Self::OtherCounts => equal_but(
                             &columns_with(query, ours, &["count"]),
                             ours,
@@ -287,6 +292,12 @@ fn columns_with(query: &Query, series: &Series, functions: &[&str]) -> Vec<usize
         return places
             .filter(|place| calls_one(&select.fields[place - 1].expr))
             .collect();
+    }
+    // The one item stands for all columns.
+    if let [only] = select.fields.as_slice()
+        && calls_one(&only.expr)
+    {
+        return places.collect();
     }
     let named_so = |place: &usize| {
         functions

@@ -1,5 +1,8 @@
 //! What came of a run.
 
+#[cfg(test)]
+mod tests;
+
 use crate::features::words_of;
 use crate::generate::Query;
 use crate::known::Verdict;
