@@ -4,7 +4,7 @@
 //! them; [`Query`] adds what depends on the columns of the relations.
 
 use super::condition::compile;
-use super::error::{Result, invalid, not_implemented};
+use super::error::{Result, invalid};
 use super::functions::{self, Class, Kind};
 use super::relation::Relation;
 use super::scalar::Buckets;
@@ -44,14 +44,15 @@ pub(super) struct Clauses {
     pub(super) descending: bool,
     pub(super) limit: Option<usize>,
     pub(super) offset: usize,
+    /// `SLIMIT`: how many series of each table there are in the result. None if 0, as with `LIMIT`.
+    pub(super) series_limit: Option<usize>,
+    /// `SOFFSET`: how many series of each table are left out before those.
+    pub(super) series_offset: usize,
     pub(super) zone: Option<Tz>,
 }
 
 impl Clauses {
     pub(super) fn new(select: &Select, now: i64, outer: &Scope) -> Result<Self> {
-        if select.series_limit.is_some() || select.series_offset.is_some() {
-            return not_implemented("SLIMIT or SOFFSET");
-        }
         let context = TimeContext {
             now,
             zone: select.time_zone,
@@ -81,6 +82,8 @@ impl Clauses {
             descending,
             limit: count(select.limit, "limit")?,
             offset: count(select.offset, "offset")?.unwrap_or(0),
+            series_limit: count(select.series_limit, "slimit")?,
+            series_offset: count(select.series_offset, "soffset")?.unwrap_or(0),
             zone: select.time_zone,
         })
     }

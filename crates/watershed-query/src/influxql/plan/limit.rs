@@ -1,10 +1,12 @@
-//! `LIMIT` and `OFFSET`: of each group, and for window functions of each column.
+//! `LIMIT` and `OFFSET`: of each group, and for window functions of each column. `SLIMIT` and `SOFFSET`: of
+//! the groups of each table.
 
 use super::{Planned, PlannedField, Planner, RANK, field_column};
 use crate::influxql::error::Result;
 use crate::influxql::functions::{Class, Kind, kind};
 use crate::influxql::relation::{TIME, column};
 use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_window::rank::dense_rank;
 use datafusion::functions_window::row_number::row_number;
 use datafusion::logical_expr::expr::{Sort, WindowFunction};
 use datafusion::logical_expr::{
@@ -71,6 +73,7 @@ impl Planner<'_> {
                     .build()?
             }
         };
+        let plan = self.limited_series(plan)?;
         let mut exprs = self.result_keys();
         exprs.extend((0..fields.len()).map(|at| column(&field_column(at))));
         if order.ranked {
@@ -122,18 +125,37 @@ impl Planner<'_> {
 
     /// Whether the row or value of that number (from 1 on) is inside the limit.
     fn within(&self, number: PlanExpr) -> PlanExpr {
-        let offset = i64::try_from(self.query.clauses.offset).unwrap_or(i64::MAX);
-        let number = datafusion::logical_expr::cast(number, arrow::datatypes::DataType::Int64);
-        let after = number.clone().gt(lit(offset));
-        match self
-            .query
-            .clauses
-            .limit
-            .and_then(|limit| i64::try_from(limit).ok())
-        {
-            Some(limit) => after.and(number.lt_eq(lit(offset.saturating_add(limit)))),
-            None => after,
+        let clauses = &self.query.clauses;
+        within(number, clauses.limit, clauses.offset)
+    }
+
+    /// The series that `SLIMIT` and `SOFFSET` leave, in the order in which the result has them. A series is a
+    /// group with rows in the result: InfluxDB 1.x also counts those whose rows the condition or the range
+    /// took away, because it cuts the index.
+    fn limited_series(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let (limit, offset) = (
+            self.query.clauses.series_limit,
+            self.query.clauses.series_offset,
+        );
+        if limit.is_none() && offset == 0 {
+            return Ok(plan);
         }
+        let groups = self.group_columns();
+        let builder = LogicalPlanBuilder::from(plan);
+        if groups.is_empty() {
+            // All rows are one series.
+            return Ok(match limit == Some(0) || offset > 0 {
+                true => builder.filter(lit(false))?.build()?,
+                false => builder.build()?,
+            });
+        }
+        let in_order = groups.into_iter().map(|group| group.sort(true, false));
+        let number = dense_rank().order_by(in_order.collect()).build()?;
+        let kept = within(column("s"), limit, offset);
+        Ok(builder
+            .window(vec![number.alias("s")])?
+            .filter(kept)?
+            .build()?)
     }
 
     /// Each window column keeps its own values inside the limit; other columns are counted by row. Rows
@@ -170,5 +192,16 @@ impl Planner<'_> {
             .order_by(self.order(order));
         // Up to this row, not to the last of its equals.
         Ok(count.window_frame(WindowFrame::new(Some(true))).build()?)
+    }
+}
+
+/// Whether a number (from 1 on) is inside a limit.
+fn within(number: PlanExpr, limit: Option<usize>, offset: usize) -> PlanExpr {
+    let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+    let number = datafusion::logical_expr::cast(number, arrow::datatypes::DataType::Int64);
+    let after = number.clone().gt(lit(offset));
+    match limit.and_then(|limit| i64::try_from(limit).ok()) {
+        Some(limit) => after.and(number.lt_eq(lit(offset.saturating_add(limit)))),
+        None => after,
     }
 }
