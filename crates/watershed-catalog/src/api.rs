@@ -204,6 +204,9 @@ pub enum CatalogError {
     /// No active database of that name.
     #[error("database \"{0}\" not found")]
     DatabaseNotFound(String),
+    /// No active table of that name in the database.
+    #[error("table \"{0}\" not found")]
+    TableNotFound(String),
     /// An active database has the name.
     #[error("A namespace with the name `{0}` already exists")]
     DatabaseExists(DatabaseName),
@@ -280,7 +283,9 @@ impl CatalogError {
     /// What a caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::DatabaseNotFound(_) | Self::TokenNotFound(_) => ErrorKind::NotFound,
+            Self::DatabaseNotFound(_) | Self::TableNotFound(_) | Self::TokenNotFound(_) => {
+                ErrorKind::NotFound
+            }
             Self::DatabaseExists(_) | Self::TokenExists => ErrorKind::AlreadyExists,
             Self::ColumnType { .. } | Self::TablesMax { .. } | Self::ColumnsMax { .. } => {
                 ErrorKind::Invalid
@@ -320,6 +325,14 @@ pub trait Catalog: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`CatalogError::DatabaseNotFound`].
     async fn delete_database(&self, name: &DatabaseName) -> Result<(), CatalogError>;
+
+    /// Deletes a table softly, with all its rows: from now on its name means nothing, and the next write to it
+    /// makes a new table. Who still has the schema from before reads and writes the deleted table; what is
+    /// written to it nobody sees.
+    ///
+    /// # Errors
+    /// [`CatalogError::DatabaseNotFound`], [`CatalogError::TableNotFound`].
+    async fn delete_table(&self, database: &DatabaseName, table: &str) -> Result<(), CatalogError>;
 
     /// The database with its tables and columns as they are now. Served from memory: cheap enough
     /// for every request, and never behind a change that was made through this catalog.

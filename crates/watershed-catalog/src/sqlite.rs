@@ -226,6 +226,20 @@ impl Inner {
         Ok(())
     }
 
+    async fn delete_table(&self, database: &DatabaseName, table: &str) -> Result<(), CatalogError> {
+        let mut writer = self.writer.lock().await;
+        let mut change = writer.begin(&self.cache).await?;
+        let mut schema = self.cached(database)?.as_ref().clone();
+        let Some(deleted) = schema.table(table).cloned() else {
+            return Err(CatalogError::TableNotFound(table.to_owned()));
+        };
+        schema::delete_table(&mut change, deleted.id(), self.now()).await?;
+        change.commit().await?;
+        schema.tables.remove(deleted.name());
+        self.cache.write().replace_schema(Arc::new(schema));
+        Ok(())
+    }
+
     fn cached(&self, name: &DatabaseName) -> Result<Arc<DatabaseSchema>, CatalogError> {
         match self.cache.read().database(name) {
             Some(database) => Ok(Arc::clone(&database.schema)),
@@ -331,6 +345,12 @@ impl Catalog for SqliteCatalog {
         to_the_end(async move { inner.delete_database(&name).await }).await
     }
 
+    async fn delete_table(&self, database: &DatabaseName, table: &str) -> Result<(), CatalogError> {
+        let (inner, database) = (Arc::clone(&self.inner), database.clone());
+        let table = table.to_owned();
+        to_the_end(async move { inner.delete_table(&database, &table).await }).await
+    }
+
     async fn database(&self, name: &DatabaseName) -> Result<Arc<DatabaseSchema>, CatalogError> {
         self.inner.cached(name)
     }
@@ -340,8 +360,8 @@ impl Catalog for SqliteCatalog {
         database: DatabaseId,
         requests: Vec<TableRequest>,
     ) -> Result<Arc<DatabaseSchema>, CatalogError> {
-        // Tables and columns are never taken away while the database is active: what the snapshot
-        // has needs no transaction.
+        // Columns are never taken away while their table is active, and a table that is deleted meanwhile
+        // might as well have been deleted afterwards: what the snapshot has needs no transaction.
         let schema = self.inner.cached_by_id(database)?;
         if schema::plan(&schema, &requests).is_ok_and(|changes| changes.is_empty()) {
             return Ok(schema);

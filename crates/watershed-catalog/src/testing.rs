@@ -28,6 +28,7 @@ macro_rules! contract_tests {
             databases_are_listed_by_name,
             database_names_are_unique_and_exact,
             deleted_database_is_gone_and_its_name_free,
+            deleted_table_is_gone_and_its_name_free,
             retention_changes_at_once_and_alone,
             tables_get_a_time_column,
             ensured_columns_are_there_at_once,
@@ -247,6 +248,33 @@ pub async fn deleted_database_is_gone_and_its_name_free(catalog: &dyn Catalog) {
         tables(&catalog.database(&name("a")).await.unwrap()),
         [""; 0]
     );
+}
+
+/// A deleted table is gone, and its name makes a new one with columns of any type.
+pub async fn deleted_table_is_gone_and_its_name_free(catalog: &dyn Catalog) {
+    let id = create_plain(catalog, "a").await;
+    let schema = ensure(catalog, id, &["cpu usage:f64", "mem used:i64"]).await;
+    let old = schema.unwrap().table("cpu").unwrap().id();
+    catalog.delete_table(&name("a"), "cpu").await.unwrap();
+    let schema = catalog.database(&name("a")).await.unwrap();
+    assert_eq!(tables(&schema), ["mem time:time used:i64"]);
+    assert!(!catalog.table_is_active(old).await.unwrap());
+    assert_error(
+        catalog.delete_table(&name("a"), "cpu").await,
+        ErrorKind::NotFound,
+        "table \"cpu\" not found",
+    );
+    assert_error(
+        catalog.delete_table(&name("b"), "cpu").await,
+        ErrorKind::NotFound,
+        "database \"b\" not found",
+    );
+    let schema = ensure(catalog, id, &["cpu usage:string"]).await.unwrap();
+    assert_eq!(
+        tables(&schema),
+        ["cpu time:time usage:string", "mem time:time used:i64"]
+    );
+    assert_ne!(schema.table("cpu").unwrap().id(), old);
 }
 
 /// Creating a table creates `time`, named in the request or not.

@@ -76,6 +76,33 @@ impl QueryEngine {
     }
 }
 
+impl QueryEngine {
+    /// The measurements that `FROM` means, by name; the database is given beside it. What does not exist is left
+    /// out.
+    ///
+    /// # Errors
+    /// [`QueryError::DatabaseNotFound`], and regular expressions that are none.
+    pub async fn measurements(
+        &self,
+        database: &DatabaseName,
+        from: &[Measurement],
+    ) -> std::result::Result<Vec<String>, QueryError> {
+        let session = self.session(database).await?;
+        let now = now(&session);
+        let planner = Planner {
+            session: &session,
+            now,
+        };
+        let mut named = std::collections::BTreeSet::new();
+        for measurement in from {
+            named.extend(planner.names(measurement)?);
+        }
+        let tables = &session.database().tables;
+        named.retain(|name| tables.contains_key(name.as_str()));
+        Ok(named.into_iter().collect())
+    }
+}
+
 /// What `now()` is in every statement and subquery of the session, in nanoseconds.
 fn now(session: &Session) -> i64 {
     let started = session.state().execution_props().query_execution_start_time;

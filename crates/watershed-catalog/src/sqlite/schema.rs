@@ -244,7 +244,7 @@ fn cached(info: DatabaseInfo, tables: BTreeMap<TableName, Arc<TableSchema>>) -> 
     }
 }
 
-/// Marks a database as deleted.
+/// Changes the retention period of a database.
 pub(super) async fn set_retention(
     connection: &mut SqliteConnection,
     id: DatabaseId,
@@ -258,12 +258,27 @@ pub(super) async fn set_retention(
     Ok(())
 }
 
+/// Marks a database as deleted.
 pub(super) async fn delete_database(
     connection: &mut SqliteConnection,
     id: DatabaseId,
     now: Timestamp,
 ) -> Result<(), CatalogError> {
     sqlx::query("UPDATE database SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL")
+        .bind(now.nanos())
+        .bind(id.get())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Marks a table as deleted.
+pub(super) async fn delete_table(
+    connection: &mut SqliteConnection,
+    id: TableId,
+    now: Timestamp,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE database_table SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL")
         .bind(now.nanos())
         .bind(id.get())
         .execute(connection)

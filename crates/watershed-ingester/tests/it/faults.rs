@@ -120,6 +120,9 @@ impl Catalog for FaultyCatalog {
     async fn delete_database(&self, name: &DatabaseName) -> Result<(), CatalogError> {
         self.inner.delete_database(name).await
     }
+    async fn delete_table(&self, database: &DatabaseName, table: &str) -> Result<(), CatalogError> {
+        self.inner.delete_table(database, table).await
+    }
     async fn database(&self, name: &DatabaseName) -> Result<Arc<DatabaseSchema>, CatalogError> {
         self.inner.database(name).await
     }

@@ -138,6 +138,8 @@ impl Lift<'_> {
             Statement::ShowSeries(show) => self.show(On::take(&mut show.on), &mut show.from),
             Statement::ShowCardinality(show) => self.show(On::take(&mut show.on), &mut show.from),
             Statement::ShowRetentionPolicies(show) => self.show(On::take(&mut show.on), &mut []),
+            Statement::Delete(delete) => self.show(On::default(), &mut delete.from),
+            Statement::DropSeries(drop) => self.show(On::default(), &mut drop.from),
             _ => Ok(()),
         }
     }

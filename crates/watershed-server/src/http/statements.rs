@@ -14,6 +14,7 @@ mod facts;
 mod into;
 mod listings;
 mod policies;
+mod tables;
 
 use super::HttpState;
 use super::compat::{ApiError, chain};
@@ -21,7 +22,7 @@ use super::influxql_output::Segment;
 use super::statement_database::{Defaults, lift, lift_into};
 use crate::auth::Identity;
 use std::collections::BTreeMap;
-use watershed_influxql::{ParamValue, Statement, UnsupportedStatement, bind};
+use watershed_influxql::{Delete, DropSeries, ParamValue, Statement, UnsupportedStatement, bind};
 use watershed_model::{Action, DatabaseName, ErrorKind};
 use watershed_query::{QueryError, QueryOptions, QueryOutput};
 
@@ -39,6 +40,8 @@ pub(super) enum Target {
         from: DatabaseName,
         into: DatabaseName,
     },
+    /// The tables of a database, by an operator.
+    OperatorOn(DatabaseName),
     /// Known to fail before it runs.
     Failed(String),
 }
@@ -63,10 +66,16 @@ impl Target {
             Statement::SelectInto(select) => {
                 lift_into(select, defaults).map(|(from, into)| Self::Into { from, into })
             }
-            Statement::DropMeasurement(_)
-            | Statement::Delete(_)
-            | Statement::DropSeries(_)
+            Statement::Delete(Delete {
+                condition: Some(_), ..
+            })
+            | Statement::DropSeries(DropSeries {
+                condition: Some(_), ..
+            })
             | Statement::Unsupported(_) => return Self::Failed(refusal(statement)),
+            Statement::DropMeasurement(_) | Statement::Delete(_) | Statement::DropSeries(_) => {
+                lift(statement, defaults).map(Self::OperatorOn)
+            }
             Statement::Select(_)
             | Statement::Explain(_)
             | Statement::ShowMeasurements(_)
@@ -83,7 +92,7 @@ impl Target {
     /// Whether a request with such a statement may be begun at all.
     pub(super) fn is_allowed(&self, identity: &Identity) -> bool {
         match self {
-            Self::Server | Self::Operator | Self::Failed(_) => true,
+            Self::Server | Self::Operator | Self::OperatorOn(_) | Self::Failed(_) => true,
             Self::Database(name) => identity.may(Action::Read, name),
             Self::Into { from, into } => {
                 identity.may(Action::Read, from) && identity.may(Action::Write, into)
@@ -100,12 +109,9 @@ fn refusal(statement: &Statement) -> String {
         {
             return "DROP SERIES doesn't support time in WHERE clause".to_owned();
         }
-        Statement::DropMeasurement(_) => {
-            "measurements can't be deleted; write to a new one, or delete the database with DROP DATABASE"
-        }
         Statement::Delete(_) | Statement::DropSeries(_) => {
-            "rows can't be deleted; let a retention period remove old points, write points anew to change \
-             their fields, or delete the database with DROP DATABASE"
+            "rows can't be deleted by a condition; let a retention period remove old points, write points anew \
+             to change their fields, or delete the measurement with DROP MEASUREMENT"
         }
         Statement::Unsupported(unsupported) => instead_of(*unsupported),
         _ => "",
@@ -188,11 +194,17 @@ pub(super) async fn answer(
     match target {
         Target::Failed(text) => Err(text.into()),
         Target::Server => listings::of_server(state, identity, &statement).await,
-        Target::Operator if !identity.is_operator() => Err(Failure::Statement(format!(
-            "forbidden: {} needs an operator token",
-            statement.name()
-        ))),
+        Target::Operator | Target::OperatorOn(_) if !identity.is_operator() => {
+            Err(Failure::Statement(format!(
+                "forbidden: {} needs an operator token",
+                statement.name()
+            )))
+        }
         Target::Operator => operate(state, &statement).await,
+        Target::OperatorOn(name) => {
+            let deleted = tables::delete(state, &name, &statement).await;
+            deleted.map(|()| Rows::None)
+        }
         Target::Into { from, into } => match statement {
             Statement::SelectInto(select) => into::run(state, &from, &into, *select).await,
             other => Err(Failure::Statement(refusal(&other))),
@@ -230,7 +242,10 @@ pub(crate) async fn answer_here(
         | Statement::DropDatabase(_)
         | Statement::CreateRetentionPolicy(_)
         | Statement::AlterRetentionPolicy(_)
-        | Statement::DropRetentionPolicy(_) => Err(Failure::Statement(format!(
+        | Statement::DropRetentionPolicy(_)
+        | Statement::DropMeasurement(_)
+        | Statement::Delete(_)
+        | Statement::DropSeries(_) => Err(Failure::Statement(format!(
             "This feature is not implemented: {} over this endpoint; send it to /query",
             statement.name()
         ))),

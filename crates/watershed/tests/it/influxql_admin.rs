@@ -261,7 +261,7 @@ fn statements_for_one_endpoint_are_sent_there() {
         < 400 {"code":"invalid","message":"This feature is not implemented: SHOW STATS over this endpoint; send it to /query"}
 
         > GET /api/v3/query_influxql?db=db&q=DELETE+FROM+m
-        < 400 {"code":"invalid","message":"This feature is not implemented: DELETE"}
+        < 400 {"code":"invalid","message":"This feature is not implemented: DELETE over this endpoint; send it to /query"}
 
         > GET /api/v3/query_influxql?db=db&q=SHOW+DATABASES
         < 200 [{"iox::measurement":"databases","name":"db"}]
@@ -357,14 +357,8 @@ fn rights_are_asked_for_by_statement() {
 fn statements_that_are_not_there_say_what_to_do_instead() {
     let server = Server::start();
     server.create_database("db");
-    fails(
-        &server,
-        "DROP MEASUREMENT m",
-        "not implemented: DROP MEASUREMENT: measurements can't be deleted; write to a new one, or delete the \
-         database with DROP DATABASE",
-    );
-    let rows = "rows can't be deleted; let a retention period remove old points, write points anew to change \
-                their fields, or delete the database with DROP DATABASE";
+    let rows = "rows can't be deleted by a condition; let a retention period remove old points, write points \
+                anew to change their fields, or delete the measurement with DROP MEASUREMENT";
     fails(
         &server,
         "DELETE FROM m WHERE time < 5",
@@ -386,6 +380,53 @@ fn statements_that_are_not_there_say_what_to_do_instead() {
         "not implemented: CREATE USER: there are no users but tokens with rights; see `watershed token` or \
          /api/v0/tokens",
     );
+}
+
+#[test]
+fn a_dropped_measurement_is_gone_with_its_points_and_can_be_written_anew() {
+    let mut server = Server::start();
+    server.create_database("db");
+    let write = |server: &Server, lines: &str| {
+        let request = server.post("/write").query(&[("db", "db")]);
+        let answer = server.send(request.body(lines.to_owned()));
+        assert_eq!(answer.status, 204, "{}", answer.text());
+    };
+    let measurements = |server: &Server| {
+        let result = run(server, "SHOW MEASUREMENTS");
+        result["series"][0]["values"].clone()
+    };
+    write(
+        &server,
+        "m,host=a v=1 1\nm,host=b v=2 1\nm1 v=1 1\nm2 v=1 1\nother v=1 1",
+    );
+    succeeds(&server, "DROP MEASUREMENT m");
+    assert_eq!(
+        run(&server, "SELECT * FROM m"),
+        json!({ "statement_id": 0 })
+    );
+    // The same series again, and a column with another type.
+    write(&server, "m,host=a v=\"text\" 2");
+    let rows = json!([["1970-01-01T00:00:00.000000002Z", "a", "text"]]);
+    assert_eq!(run(&server, "SELECT * FROM m")["series"][0]["values"], rows);
+    succeeds(&server, "DROP SERIES FROM /^m[12]$/");
+    assert_eq!(measurements(&server), json!([["m"], ["other"]]));
+    succeeds(&server, "DELETE FROM other");
+    succeeds(&server, "DELETE FROM nothing");
+    succeeds(&server, "DROP MEASUREMENT nothing");
+    // What was in the log comes back with the server, but not what was deleted.
+    server.kill();
+    server.restart();
+    assert_eq!(measurements(&server), json!([["m"]]));
+    assert_eq!(run(&server, "SELECT * FROM m")["series"][0]["values"], rows);
+    let no_database = ask(
+        &server,
+        Method::POST,
+        OPERATOR_TOKEN,
+        "nodb",
+        "DROP MEASUREMENT m",
+    );
+    let error = no_database["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("database not found: nodb"), "{error}");
 }
 
 /// The series of a statement by name.

@@ -218,6 +218,10 @@ impl Catalog for MemoryCatalog {
         not_here()
     }
 
+    async fn delete_table(&self, _: &DatabaseName, _: &str) -> Result<(), CatalogError> {
+        not_here()
+    }
+
     async fn create_token(&self, _: NewToken) -> Result<TokenInfo, CatalogError> {
         not_here()
     }
