@@ -25,8 +25,8 @@ pub(crate) const WINDOWS: &[&str] = &[
     "non_negative_difference",
 ];
 
-/// Functions whose results 1.6 puts into no order when there are groups and buckets: later points of a group
-/// stand behind those of other groups, in two series of one name.
+/// Functions that 1.6 does not bring together when a subquery has groups and buckets: later points of a group
+/// stand behind those of other groups.
 const UNORDERED: &[&str] = &["integral", "spread", "stddev", "mode", "median"];
 
 /// Functions that choose a row.
@@ -47,7 +47,7 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
     let inner: Vec<&Select> = select.from.iter().filter_map(subquery).collect();
     let refused = [
         windows_over_ties(select, set),
-        is_unordered(select),
+        has_integrals_of_groups(select),
         // Integrals have times of their own in 1.6, so that they share no row with others.
         calls(select, &["integral"]) && !is_integral_alone(select),
         // Several values of one bucket have no order.
@@ -70,6 +70,9 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
         // What limit and fill make of each other can't be told from the answer.
         select.fill == Some(Fill::None) && select.limit.is_some() && select.offset.is_some(),
         fills_late(select, set),
+        // Before the epoch, 1.6 misses what lies between two buckets, and distinct values.
+        set.min_time < 0 && select.fill == Some(Fill::Linear),
+        set.min_time < 0 && calls(select, &["distinct"]) && !is_bucketed(select),
         asks_for_unknown_columns(select, set),
         inner
             .iter()
@@ -119,18 +122,19 @@ fn lacks(measurement: &Measurement, expr: &Expr) -> bool {
 fn windows_over_ties(select: &Select, set: &DataSet) -> bool {
     let by_series = matches!(select.group_by.as_slice(), [Dimension::Wildcard(_)]);
     let reads_points = select.from.iter().all(|source| subquery(source).is_none());
-    let looks_around = calls(select, WINDOWS) || calls(select, &["integral"]);
+    let looks_around =
+        calls(select, WINDOWS) && !is_bucketed(select) || calls(select, &["integral"]);
     let chooses = calls(select, WINDOWS) && calls(select, CHOOSING);
-    set.ties && (looks_around && !is_bucketed(select) && !(by_series && reads_points) || chooses)
+    set.ties && (looks_around && !(by_series && reads_points) || chooses)
 }
 
-/// See [`UNORDERED`].
-fn is_unordered(select: &Select) -> bool {
+/// 1.6 has two series for a group with integrals in several buckets.
+fn has_integrals_of_groups(select: &Select) -> bool {
     let groups = select
         .group_by
         .iter()
         .any(|d| !matches!(d, Dimension::Time(_)));
-    groups && is_bucketed(select) && calls(select, UNORDERED)
+    groups && is_bucketed(select) && calls(select, &["integral"])
 }
 
 /// Whether the list is one integral, not in buckets from the last to the first.
@@ -236,10 +240,13 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         groups && fills,
         // Rows of several groups have the same times, and no order.
         groups && (calls(outer, WINDOWS) || calls(outer, UNORDERED)),
+        groups && is_bucketed(inner) && calls(inner, UNORDERED),
         // 1.6 does not group by tags that a subquery selects, unless they are named.
         outer.group_by.iter().any(patterns) && selects_tags(inner, set),
         // 1.6 has two rows for columns that have values in different groups.
         groups && (inner.fields.len() > 1 || has_pattern(inner)),
+        // An absent tag that a subquery selects is neither empty nor anything else in 1.6.
+        asks_for_selected_tags(outer, inner, set),
         // What matches tags alone has rows in 1.6.
         groups
             && outer
@@ -299,6 +306,13 @@ fn makes_floats(expr: &Expr) -> bool {
         }
         _ => false,
     })
+}
+
+fn asks_for_selected_tags(outer: &Select, inner: &Select, set: &DataSet) -> bool {
+    let is_tag = |name: &String| set.measurements.iter().any(|m| m.tags.contains_key(name));
+    let mut asks = |expr: &Expr| matches!(expr, Expr::Var(column) if is_tag(&column.name));
+    let condition = outer.condition.as_ref();
+    selects_tags(inner, set) && condition.is_some_and(|condition| condition.any(&mut asks))
 }
 
 /// Whether a call stands for several columns.

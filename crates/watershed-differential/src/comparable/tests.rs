@@ -38,7 +38,8 @@ fn what_depends_on_an_order_that_nobody_knows_is_not() {
     refused("SELECT v FROM m OFFSET 1");
     refused("SELECT top(v, 3) FROM m LIMIT 3");
     refused("SELECT distinct(v) FROM m ORDER BY time DESC LIMIT 1");
-    refused("SELECT median(v) FROM m WHERE time > 0 GROUP BY time(1m), host");
+    refused("SELECT integral(v) FROM m WHERE time > 0 GROUP BY time(1m), host");
+    asked("SELECT median(v) FROM m WHERE time > 0 GROUP BY time(1m), host");
     refused(
         "SELECT last(v) FROM m WHERE time > 0 GROUP BY time(1m) FILL(previous) ORDER BY time DESC LIMIT 1",
     );
