@@ -227,8 +227,7 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         .any(|d| !matches!(d, Dimension::Time(_)));
     let fills = !matches!(inner.fill, None | Some(Fill::None | Fill::Null));
     let names: BTreeSet<String> = inner.fields.iter().map(Field::name).collect();
-    let patterns =
-        |dimension: &Dimension| matches!(dimension, Dimension::Wildcard(_) | Dimension::Regex(_));
+    let is_tag = |dimension: &Dimension| !matches!(dimension, Dimension::Time(_));
     let refused = [
         // 1.6 hands buckets down to subqueries that have none.
         is_bucketed(outer) && !is_bucketed(inner),
@@ -236,13 +235,19 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         outer.order == Some(Order::Descending) && depends_on_order(inner),
         // What a query around it calls two columns of one name differs.
         names.len() < inner.fields.len(),
+        // 1.6 forgets the order of top and bottom; a limit takes others then.
+        outer.order == Some(Order::Descending)
+            && outer.limit.is_some()
+            && calls(inner, &["top", "bottom"]),
+        // 1.6 fills what a window function leaves out, beside another column.
+        fills && calls(inner, WINDOWS) && inner.fields.len() > 1,
         // 1.6 fills some groups of a subquery twice.
         groups && fills,
         // Rows of several groups have the same times, and no order.
         groups && (calls(outer, WINDOWS) || calls(outer, UNORDERED)),
         groups && is_bucketed(inner) && calls(inner, UNORDERED),
-        // 1.6 does not group by tags that a subquery selects, unless they are named.
-        outer.group_by.iter().any(patterns) && selects_tags(inner, set),
+        // 1.6 does not take what a subquery selects for tags.
+        outer.group_by.iter().any(is_tag) && selects_tags(inner, set),
         // 1.6 has two rows for columns that have values in different groups.
         groups && (inner.fields.len() > 1 || has_pattern(inner)),
         // An absent tag that a subquery selects is neither empty nor anything else in 1.6.

@@ -62,6 +62,9 @@ fn what_1_6_makes_of_itself_is_not() {
     refused("SELECT v FROM (SELECT v / 2 AS v FROM m)");
     refused("SELECT s FROM (SELECT sin(v) AS s FROM m)");
     refused("SELECT v FROM (SELECT v, host FROM m) GROUP BY *");
+    refused("SELECT v FROM (SELECT v, host FROM m) GROUP BY host");
+    refused("SELECT v FROM (SELECT v, host FROM m) WHERE host = 'a'");
+    asked("SELECT v FROM (SELECT v FROM m GROUP BY host) WHERE host = 'a' GROUP BY host");
     refused("SELECT difference(stddev(v)) FROM m WHERE time > 0 GROUP BY time(1m)");
     refused("SELECT c FROM (SELECT count(v) AS c, mean(u) FROM m)");
 }
