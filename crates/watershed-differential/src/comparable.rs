@@ -82,11 +82,12 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
 }
 
 /// Whether a condition names what a measurement lacks: it is false then, and in 1.x as if it were empty. Or a
-/// term of filled aggregates does: it is null then, and in 1.x one of the number.
+/// term of filled aggregates or a window over them does: it is null then, and in 1.x made of the number.
 fn asks_for_unknown_columns(select: &Select, set: &DataSet) -> bool {
     let is_filled = matches!(select.fill, Some(Fill::Integer(_) | Fill::Float(_)));
     let items = select.fields.iter().map(|field| &field.expr);
-    let terms = items.filter(|expr| is_filled && is_term_of(expr, None));
+    let terms =
+        items.filter(|expr| is_filled && (is_term_of(expr, None) || calls_in(expr, WINDOWS)));
     let exprs: Vec<&Expr> = terms.chain(&select.condition).collect();
     let mut meant = set
         .measurements
