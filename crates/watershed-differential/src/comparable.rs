@@ -215,7 +215,8 @@ fn fills_late(select: &Select, set: &DataSet) -> bool {
         .fields
         .iter()
         .any(|field| !matches!(field.expr, Expr::Call(_)) && calls_in(&field.expr, &["count"]));
-    windows && numbers && select.limit.is_some()
+    let fills = numbers || matches!(select.fill, Some(Fill::Previous | Fill::Linear));
+    windows && fills && select.limit.is_some()
         || numbers && term && select.fields.len() > 1
         || backward
             && (select.limit.is_some() || calls(select, WINDOWS) || counts || chooses || terms)
@@ -253,6 +254,11 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         groups && (inner.fields.len() > 1 || has_pattern(inner)),
         // An absent tag that a subquery selects is neither empty nor anything else in 1.6.
         asks_for_selected_tags(outer, inner, set),
+        // Of a subquery, a boolean that is absent is false in 1.6.
+        outer
+            .condition
+            .as_ref()
+            .is_some_and(|condition| condition.any(&mut |expr| matches!(expr, Expr::Boolean(_)))),
         // What matches tags alone has rows in 1.6.
         groups
             && outer
