@@ -25,8 +25,8 @@ pub(crate) const WINDOWS: &[&str] = &[
     "non_negative_difference",
 ];
 
-/// Functions whose results 1.6 puts into no order when there are groups and buckets: later points of a group
-/// stand behind those of other groups, in two series of one name.
+/// Functions that 1.6 does not bring together when a subquery has groups and buckets: later points of a group
+/// stand behind those of other groups.
 const UNORDERED: &[&str] = &["integral", "spread", "stddev", "mode", "median"];
 
 /// Functions that choose a row.
@@ -47,7 +47,7 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
     let inner: Vec<&Select> = select.from.iter().filter_map(subquery).collect();
     let refused = [
         windows_over_ties(select, set),
-        is_unordered(select),
+        has_integrals_of_groups(select),
         // Integrals have times of their own in 1.6, so that they share no row with others.
         calls(select, &["integral"]) && !is_integral_alone(select),
         // Several values of one bucket have no order.
@@ -70,6 +70,9 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
         // What limit and fill make of each other can't be told from the answer.
         select.fill == Some(Fill::None) && select.limit.is_some() && select.offset.is_some(),
         fills_late(select, set),
+        // Before the epoch, 1.6 misses what lies between two buckets, and distinct values.
+        set.min_time < 0 && select.fill == Some(Fill::Linear),
+        set.min_time < 0 && calls(select, &["distinct"]) && !is_bucketed(select),
         asks_for_unknown_columns(select, set),
         inner
             .iter()
@@ -79,11 +82,12 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
 }
 
 /// Whether a condition names what a measurement lacks: it is false then, and in 1.x as if it were empty. Or a
-/// term of filled aggregates does: it is null then, and in 1.x one of the number.
+/// term of filled aggregates or a window over them does: it is null then, and in 1.x made of the number.
 fn asks_for_unknown_columns(select: &Select, set: &DataSet) -> bool {
     let is_filled = matches!(select.fill, Some(Fill::Integer(_) | Fill::Float(_)));
     let items = select.fields.iter().map(|field| &field.expr);
-    let terms = items.filter(|expr| is_filled && is_term_of(expr, None));
+    let terms =
+        items.filter(|expr| is_filled && (is_term_of(expr, None) || calls_in(expr, WINDOWS)));
     let exprs: Vec<&Expr> = terms.chain(&select.condition).collect();
     let mut meant = set
         .measurements
@@ -119,18 +123,19 @@ fn lacks(measurement: &Measurement, expr: &Expr) -> bool {
 fn windows_over_ties(select: &Select, set: &DataSet) -> bool {
     let by_series = matches!(select.group_by.as_slice(), [Dimension::Wildcard(_)]);
     let reads_points = select.from.iter().all(|source| subquery(source).is_none());
-    let looks_around = calls(select, WINDOWS) || calls(select, &["integral"]);
+    let looks_around =
+        calls(select, WINDOWS) && !is_bucketed(select) || calls(select, &["integral"]);
     let chooses = calls(select, WINDOWS) && calls(select, CHOOSING);
-    set.ties && (looks_around && !is_bucketed(select) && !(by_series && reads_points) || chooses)
+    set.ties && (looks_around && !(by_series && reads_points) || chooses)
 }
 
-/// See [`UNORDERED`].
-fn is_unordered(select: &Select) -> bool {
+/// 1.6 has two series for a group with integrals in several buckets.
+fn has_integrals_of_groups(select: &Select) -> bool {
     let groups = select
         .group_by
         .iter()
         .any(|d| !matches!(d, Dimension::Time(_)));
-    groups && is_bucketed(select) && calls(select, UNORDERED)
+    groups && is_bucketed(select) && calls(select, &["integral"])
 }
 
 /// Whether the list is one integral, not in buckets from the last to the first.
@@ -210,7 +215,8 @@ fn fills_late(select: &Select, set: &DataSet) -> bool {
         .fields
         .iter()
         .any(|field| !matches!(field.expr, Expr::Call(_)) && calls_in(&field.expr, &["count"]));
-    windows && numbers && select.limit.is_some()
+    let fills = numbers || matches!(select.fill, Some(Fill::Previous | Fill::Linear));
+    windows && fills && select.limit.is_some()
         || numbers && term && select.fields.len() > 1
         || backward
             && (select.limit.is_some() || calls(select, WINDOWS) || counts || chooses || terms)
@@ -223,8 +229,7 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         .any(|d| !matches!(d, Dimension::Time(_)));
     let fills = !matches!(inner.fill, None | Some(Fill::None | Fill::Null));
     let names: BTreeSet<String> = inner.fields.iter().map(Field::name).collect();
-    let patterns =
-        |dimension: &Dimension| matches!(dimension, Dimension::Wildcard(_) | Dimension::Regex(_));
+    let is_tag = |dimension: &Dimension| !matches!(dimension, Dimension::Time(_));
     let refused = [
         // 1.6 hands buckets down to subqueries that have none.
         is_bucketed(outer) && !is_bucketed(inner),
@@ -232,14 +237,28 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         outer.order == Some(Order::Descending) && depends_on_order(inner),
         // What a query around it calls two columns of one name differs.
         names.len() < inner.fields.len(),
+        // 1.6 forgets the order of top and bottom; a limit takes others then.
+        outer.order == Some(Order::Descending)
+            && outer.limit.is_some()
+            && calls(inner, &["top", "bottom"]),
+        // 1.6 fills what a window function leaves out, beside another column.
+        fills && calls(inner, WINDOWS) && inner.fields.len() > 1,
         // 1.6 fills some groups of a subquery twice.
         groups && fills,
         // Rows of several groups have the same times, and no order.
         groups && (calls(outer, WINDOWS) || calls(outer, UNORDERED)),
-        // 1.6 does not group by tags that a subquery selects, unless they are named.
-        outer.group_by.iter().any(patterns) && selects_tags(inner, set),
+        groups && is_bucketed(inner) && calls(inner, UNORDERED),
+        // 1.6 does not take what a subquery selects for tags.
+        outer.group_by.iter().any(is_tag) && selects_tags(inner, set),
         // 1.6 has two rows for columns that have values in different groups.
         groups && (inner.fields.len() > 1 || has_pattern(inner)),
+        // An absent tag that a subquery selects is neither empty nor anything else in 1.6.
+        asks_for_selected_tags(outer, inner, set),
+        // Of a subquery, a boolean that is absent is false in 1.6.
+        outer
+            .condition
+            .as_ref()
+            .is_some_and(|condition| condition.any(&mut |expr| matches!(expr, Expr::Boolean(_)))),
         // What matches tags alone has rows in 1.6.
         groups
             && outer
@@ -299,6 +318,13 @@ fn makes_floats(expr: &Expr) -> bool {
         }
         _ => false,
     })
+}
+
+fn asks_for_selected_tags(outer: &Select, inner: &Select, set: &DataSet) -> bool {
+    let is_tag = |name: &String| set.measurements.iter().any(|m| m.tags.contains_key(name));
+    let mut asks = |expr: &Expr| matches!(expr, Expr::Var(column) if is_tag(&column.name));
+    let condition = outer.condition.as_ref();
+    selects_tags(inner, set) && condition.is_some_and(|condition| condition.any(&mut asks))
 }
 
 /// Whether a call stands for several columns.

@@ -16,7 +16,7 @@ use watershed_influxql::{
 /// Words for `query`, and for the data that it asks about.
 pub(crate) fn features(query: &Query, set: &DataSet) -> BTreeSet<String> {
     let mut words = words_of(query);
-    if set.ties || words.contains("inner group by tags") {
+    if set.ties || words.contains("inner group by tags") || words.contains("inner call distinct") {
         words.insert("ties".to_owned());
     }
     if let Statement::Select(select) = &query.statement {

@@ -9,7 +9,8 @@ use watershed_differential::{Known, Server, Settings, run};
 
 /// Compares a server with a reference by random data and random InfluxQL.
 ///
-/// Ends with status 1 if there are differences that known_differences.toml does not list.
+/// Writes to new databases, which are deleted at the end. The exit status is 0 if the answers agree, 1 if there are
+/// differences that known_differences.toml does not list, and 2 if a server can't be asked.
 #[derive(Debug, Parser)]
 #[command(name = "differential")]
 struct Arguments {
@@ -89,9 +90,11 @@ async fn compare(arguments: Arguments) -> anyhow::Result<bool> {
         now,
         findings_max: arguments.findings,
     };
-    say(&format!("--seed {seed} --now {}", now / 1_000_000_000));
+    let again = format!("--seed {seed} --now {}", now / 1_000_000_000);
+    say(&format!("the same again: {again}"));
     let report = run(&settings, &known, &mut |line| say(line)).await?;
     say(&report.to_string());
+    say(&format!("the same again: {again}"));
     Ok(report.is_clean())
 }
 

@@ -38,7 +38,8 @@ fn what_depends_on_an_order_that_nobody_knows_is_not() {
     refused("SELECT v FROM m OFFSET 1");
     refused("SELECT top(v, 3) FROM m LIMIT 3");
     refused("SELECT distinct(v) FROM m ORDER BY time DESC LIMIT 1");
-    refused("SELECT median(v) FROM m WHERE time > 0 GROUP BY time(1m), host");
+    refused("SELECT integral(v) FROM m WHERE time > 0 GROUP BY time(1m), host");
+    asked("SELECT median(v) FROM m WHERE time > 0 GROUP BY time(1m), host");
     refused(
         "SELECT last(v) FROM m WHERE time > 0 GROUP BY time(1m) FILL(previous) ORDER BY time DESC LIMIT 1",
     );
@@ -61,6 +62,9 @@ fn what_1_6_makes_of_itself_is_not() {
     refused("SELECT v FROM (SELECT v / 2 AS v FROM m)");
     refused("SELECT s FROM (SELECT sin(v) AS s FROM m)");
     refused("SELECT v FROM (SELECT v, host FROM m) GROUP BY *");
+    refused("SELECT v FROM (SELECT v, host FROM m) GROUP BY host");
+    refused("SELECT v FROM (SELECT v, host FROM m) WHERE host = 'a'");
+    asked("SELECT v FROM (SELECT v FROM m GROUP BY host) WHERE host = 'a' GROUP BY host");
     refused("SELECT difference(stddev(v)) FROM m WHERE time > 0 GROUP BY time(1m)");
     refused("SELECT c FROM (SELECT count(v) AS c, mean(u) FROM m)");
 }

@@ -65,6 +65,6 @@ fn integer(dice: &mut Dice) -> i64 {
     match dice.between(0, 9) {
         0..6 => dice.between(-4, 12),
         6..9 => dice.between(-1000, 100_000),
-        _ => dice.between(-9, 9) * 1_000_000_007,
+        _ => dice.between(-9, 9) * 1_000_003,
     }
 }

@@ -209,7 +209,7 @@ impl Generator<'_> {
                 self.selector_call(function, argument)
             }
             _ => {
-                let function = self.likely_one_of(match self.nested || self.ties {
+                let function = self.likely_one_of(match self.nested {
                     true => SAFE_AGGREGATES,
                     false => NUMBER_AGGREGATES,
                 });

@@ -1,13 +1,16 @@
 //! What can be done about a known difference. Each rule is used by entries of the list and knows nothing of
 //! queries but what it needs.
 
+mod columns;
+
 use crate::answer::{Answer, Cell, Series};
 use crate::comparable::WINDOWS;
 use crate::compare;
 use crate::generate::Query;
+use columns::{bare_columns, columns_with, each_pair, each_term, select, time};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use watershed_influxql::{Expr, Fill, Select, Statement};
+use watershed_influxql::Fill;
 
 /// How answers are made comparable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -37,8 +40,10 @@ pub(super) enum Normalise {
     UnfilledDeviations,
     /// Where columns beside a selector have no value, the reference's fill is left out.
     UnfilledCompanions,
-    /// Where the reference has no remainder, ours of zero is left out.
+    /// Where the reference has no remainder, ours is left out if it is zero or part of a term.
     NoRemainder,
+    /// Our rows without any value are left out.
+    DropNullRows,
     /// The reference's integrals have the other sign.
     NegativeIntegrals,
     /// The reference's series without any value are left out.
@@ -153,11 +158,17 @@ impl Normalise {
                     absent_tags(ours, reference);
                 }
             }
-            Self::NoBits => each_pair(query, ours, reference, &[], |is_term, ours, reference| {
-                if is_term && *ours == Cell::Null && matches!(reference, Cell::Boolean(_)) {
-                    *reference = Cell::Null;
-                }
-            }),
+            Self::NoBits => each_term(
+                query,
+                ours,
+                reference,
+                &["&", "|", "^"],
+                |_, ours, reference| {
+                    if *ours == Cell::Null && matches!(reference, Cell::Boolean(_)) {
+                        *reference = Cell::Null;
+                    }
+                },
+            ),
             Self::UnfilledDeviations => {
                 each_pair(query, ours, reference, &["stddev"], |_, ours, reference| {
                     if *reference == Cell::Null {
@@ -175,12 +186,24 @@ impl Normalise {
                     }
                 }
             }
-            Self::NoRemainder => {
-                each_pair(query, ours, reference, &[], |is_term, ours, reference| {
-                    if is_term && *reference == Cell::Null && *ours == Cell::Integer(0) {
+            Self::NoRemainder => each_term(
+                query,
+                ours,
+                reference,
+                &["%"],
+                |is_whole, ours, reference| {
+                    if *reference == Cell::Null && (!is_whole || *ours == Cell::Integer(0)) {
                         *ours = Cell::Null;
                     }
-                })
+                },
+            ),
+            Self::DropNullRows => {
+                for series in &mut *ours {
+                    series
+                        .rows
+                        .retain(|row| row[1..].iter().any(|cell| *cell != Cell::Null));
+                }
+                ours.retain(|series| !series.rows.is_empty());
             }
             Self::NegativeIntegrals => {
                 each_pair(
@@ -259,54 +282,6 @@ impl Accept {
     }
 }
 
-/// The outermost `SELECT`.
-fn select(query: &Query) -> Option<&Select> {
-    match &query.statement {
-        Statement::Select(select) => Some(select),
-        _ => None,
-    }
-}
-
-/// The time of a row, as far as it can be ordered.
-fn time(row: &[Cell]) -> i128 {
-    match row.first() {
-        Some(Cell::Time { nanos, .. }) => *nanos,
-        Some(Cell::Integer(time)) => *time,
-        _ => 0,
-    }
-}
-
-/// Places of the columns that one of these functions is part of. Where columns come from a pattern, their
-/// names tell.
-fn columns_with(query: &Query, series: &Series, functions: &[&str]) -> Vec<usize> {
-    let Some(select) = select(query) else {
-        return Vec::new();
-    };
-    let calls_one = |expr: &Expr| {
-        expr.any(
-            &mut |expr| matches!(expr, Expr::Call(call) if functions.contains(&call.name.as_str())),
-        )
-    };
-    let places = 1..series.columns.len();
-    if select.fields.len() == places.len() {
-        return places
-            .filter(|place| calls_one(&select.fields[place - 1].expr))
-            .collect();
-    }
-    // The one item stands for all columns.
-    if let [only] = select.fields.as_slice()
-        && calls_one(&only.expr)
-    {
-        return places.collect();
-    }
-    let named_so = |place: &usize| {
-        functions
-            .iter()
-            .any(|function| series.columns[*place].starts_with(function))
-    };
-    places.filter(named_so).collect()
-}
-
 /// Leaves out what has no value of a window function: whole series, and in those without any other value rows.
 fn drop_windowless(query: &Query, ours: &mut Vec<Series>) {
     let has_value = |row: &[Cell], places: &[usize]| places.iter().any(|at| row[*at] != Cell::Null);
@@ -364,50 +339,6 @@ fn absent_tags(ours: &Series, reference: &mut Series) {
     }
 }
 
-/// Calls `change` for each pair of values of columns that one of these functions is part of, all columns if
-/// there are none; with whether the function is not the whole of the column.
-fn each_pair(
-    query: &Query,
-    ours: &mut [Series],
-    reference: &mut [Series],
-    functions: &[&str],
-    change: impl Fn(bool, &mut Cell, &mut Cell),
-) {
-    for (ours, reference) in ours.iter_mut().zip(reference) {
-        let places = match functions {
-            [] => (1..ours.columns.len()).collect(),
-            functions => columns_with(query, ours, functions),
-        };
-        let terms: Vec<bool> = places
-            .iter()
-            .map(|place| is_term(query, ours, *place, functions))
-            .collect();
-        for (ours, reference) in ours.rows.iter_mut().zip(&mut reference.rows) {
-            for (place, is_term) in places.iter().zip(&terms) {
-                if let (Some(ours), Some(reference)) =
-                    (ours.get_mut(*place), reference.get_mut(*place))
-                {
-                    change(*is_term, ours, reference);
-                }
-            }
-        }
-    }
-}
-
-/// Whether the column is more than a call of one of the functions.
-fn is_term(query: &Query, series: &Series, place: usize, functions: &[&str]) -> bool {
-    let Some(select) = select(query) else {
-        return false;
-    };
-    if select.fields.len() + 1 != series.columns.len() {
-        return false;
-    }
-    match &select.fields[place - 1].expr {
-        Expr::Call(call) => !functions.contains(&call.name.as_str()),
-        _ => true,
-    }
-}
-
 /// Whether rows have, one by one, the same first value.
 fn same_first_column(ours: &Series, reference: &Series) -> bool {
     let firsts = |series: &Series| -> Vec<Vec<Cell>> {
@@ -442,20 +373,6 @@ fn equal_but(places: &[usize], ours: &Series, reference: &Series, nulls: bool) -
         rows
     };
     compare::rows_difference(&without(ours), &without(reference)).is_none()
-}
-
-/// Places of columns that are a tag or field as it is.
-fn bare_columns(query: &Query, series: &Series) -> Vec<usize> {
-    let fields = select(query)
-        .map(|select| select.fields.as_slice())
-        .unwrap_or_default();
-    let places = 1..series.columns.len();
-    if fields.len() != places.len() {
-        return Vec::new();
-    }
-    places
-        .filter(|place| matches!(fields[place - 1].expr, Expr::Var(_)))
-        .collect()
 }
 
 fn other_integrals(query: &Query, ours: &Series, reference: &Series) -> bool {

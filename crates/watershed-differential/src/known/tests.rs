@@ -218,6 +218,13 @@ const CASES: &[Case] = &[
         wrong: "m: time host max\n1 a 1",
     },
     Case {
+        name: "rows of nulls beside window functions",
+        query: "SELECT difference(max(v)), max(u) FROM m WHERE time > 0 GROUP BY time(1s) FILL(none)",
+        ours: "m: time difference max\n1 null null\n2 1 1",
+        reference: "m: time difference max\n2 1 1",
+        wrong: "m: time difference max\n1 null null\n2 1 2",
+    },
+    Case {
         name: "bits of nothing",
         query: "SELECT v & true FROM m",
         ours: "m: time v\n1 null",
@@ -283,6 +290,16 @@ fn equal_answers_are_agreed() {
             Verdict::Agreed
         );
     }
+}
+
+#[test]
+fn rows_of_one_time_are_paired_by_what_is_equal() {
+    let verdict = judge(
+        "SELECT v & true, u FROM m",
+        "m: time v u\n1 null 1\n1 true 2",
+        "m: time v u\n1 true 2\n1 false 1",
+    );
+    assert_eq!(verdict, Verdict::Known(vec!["bits of nothing".to_owned()]));
 }
 
 #[test]

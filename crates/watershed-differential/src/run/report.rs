@@ -115,7 +115,7 @@ impl fmt::Display for Report {
         }
         write!(
             f,
-            "{} kinds of unknown differences shown",
+            "{} kinds of other differences are shown above",
             self.findings.len()
         )
     }
