@@ -322,6 +322,8 @@ fn target(statement: &mut Statement, defaults: Defaults<'_>) -> Target {
         | Statement::ShowFieldKeys(_)
         | Statement::ShowTagKeys(_)
         | Statement::ShowTagValues(_)
+        | Statement::ShowSeries(_)
+        | Statement::ShowCardinality(_)
         | Statement::ShowRetentionPolicies(_) => {}
         refused => return Target::Failed(format!("not implemented: {}", refused.name())),
     }

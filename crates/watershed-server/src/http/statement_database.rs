@@ -85,6 +85,8 @@ impl Lift<'_> {
             Statement::ShowFieldKeys(show) => self.show(On::take(&mut show.on), &mut show.from),
             Statement::ShowTagKeys(show) => self.show(On::take(&mut show.on), &mut show.from),
             Statement::ShowTagValues(show) => self.show(On::take(&mut show.on), &mut show.from),
+            Statement::ShowSeries(show) => self.show(On::take(&mut show.on), &mut show.from),
+            Statement::ShowCardinality(show) => self.show(On::take(&mut show.on), &mut show.from),
             Statement::ShowRetentionPolicies(show) => self.show(On::take(&mut show.on), &mut []),
             _ => Ok(()),
         }
