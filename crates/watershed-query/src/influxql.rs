@@ -127,6 +127,8 @@ impl Planner<'_> {
             Statement::ShowFieldKeys(show) => self.show_field_keys(show),
             Statement::ShowTagKeys(show) => self.show_tag_keys(show),
             Statement::ShowTagValues(show) => self.show_tag_values(show),
+            Statement::ShowSeries(show) => self.show_series(show),
+            Statement::ShowCardinality(show) => self.show_cardinality(show),
             Statement::ShowRetentionPolicies(show) => self.show_retention_policies(show),
             other => not_implemented(other.name()),
         }

@@ -211,7 +211,7 @@ fn measurement_field() -> Field {
     Field::new(MEASUREMENT, DataType::Utf8, false)
 }
 
-fn group_metadata(keys: String) -> HashMap<String, String> {
+pub(super) fn group_metadata(keys: String) -> HashMap<String, String> {
     HashMap::from([(GROUP_KEY.to_owned(), keys)])
 }
 
@@ -268,7 +268,7 @@ fn schema(parts: &[Planned], merged: &Merged, query: &Query) -> SchemaRef {
     Arc::new(Schema::new_with_metadata(fields, metadata))
 }
 
-fn group_key(tag: &str, at: usize, projected: bool) -> serde_json::Value {
+pub(super) fn group_key(tag: &str, at: usize, projected: bool) -> serde_json::Value {
     match projected {
         true => serde_json::json!({ "tagKey": tag, "columnIndex": at, "isProjected": true }),
         false => serde_json::json!({ "tagKey": tag, "columnIndex": at }),

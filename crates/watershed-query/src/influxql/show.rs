@@ -1,195 +1,48 @@
 //! The `SHOW` statements about data.
 //!
-//! What the catalog knows is answered from it; conditions and tag values need the rows, of which the
-//! last [`DEFAULT_RANGE_NANOS`] are read unless the statement names a time.
+//! What the catalog knows is answered from it; conditions, tag values and series need the rows. [`Reach`]
+//! says which of them are read when the statement names no time.
+//!
+//! - [`keys`]: measurements, field keys, tag keys, tag values, retention policies;
+//! - [`series`]: series by their keys, which [`series_key`] makes;
+//! - [`cardinality`]: how many there are of any of these.
+
+mod cardinality;
+mod keys;
+mod series;
+mod series_key;
 
 use super::Planner;
 use super::condition;
 use super::error::{Error, Result, invalid};
-use super::relation::{Relation, TIME, column};
+use super::relation::{Relation, RelationColumn, TIME, column};
 use super::result::{MEASUREMENT, Statement};
 use super::select::names_table;
 use super::time_range::{self, Bounds, TimeContext};
-use super::types::{ValueType, instant};
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use super::types::{ValueType, instant, tag_data_type};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
 use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder, cast, lit};
-use std::collections::BTreeMap;
+use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan, LogicalPlanBuilder, lit};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use watershed_influxql::{
-    Expr, Measurement, MeasurementName, MeasurementsOn, ShowFieldKeys, ShowMeasurements,
-    ShowRetentionPolicies, ShowTagKeys, ShowTagValues, TagKeys, format_go_duration,
-};
-use watershed_model::{Column, ColumnType, DatabaseName, TableSchema};
+use watershed_influxql::{Expr, Measurement, MeasurementName, TagKeys};
+use watershed_model::{Column, DatabaseName, TableSchema};
 
 /// How far back a statement looks for rows that names no time (InfluxDB 3: `influxql_metadata_cutoff`).
 const DEFAULT_RANGE_NANOS: i64 = 24 * 3_600 * 1_000_000_000;
 
+/// Which rows are read when the condition names no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Those of the last [`DEFAULT_RANGE_NANOS`].
+    Recent,
+    /// All of them, and tags that a table lacks are absent in them, as in InfluxDB 1.x.
+    All,
+}
+
 impl Planner<'_> {
-    /// `SHOW MEASUREMENTS`.
-    pub(super) fn show_measurements(&self, show: &ShowMeasurements) -> Result<Statement> {
-        match &show.on {
-            None => {}
-            Some(MeasurementsOn::Database {
-                name,
-                retention_policy,
-            }) => {
-                self.check_database(Some(name), retention_policy.as_deref())?;
-            }
-            Some(_) => return invalid("can only perform queries on a single database"),
-        }
-        let from: Vec<Measurement> = show.with.iter().cloned().collect();
-        let tables = self.tables(&from)?;
-        let (skip, fetch) = window(show.limit, show.offset)?;
-        let Some(condition) = &show.condition else {
-            let names = tables.iter().map(|table| table.name().as_str());
-            let names: Vec<&str> = names.skip(skip).take(fetch.unwrap_or(usize::MAX)).collect();
-            let names: ArrayRef = Arc::new(StringArray::from(names));
-            return rows("measurements", vec![("name", names)]);
-        };
-        let mut parts = Vec::new();
-        for table in &tables {
-            let name = table.name().as_str();
-            let exprs = vec![
-                lit("measurements").alias(MEASUREMENT),
-                lit(name.to_owned()).alias("name"),
-            ];
-            let Some((_, matching)) = self.matching(table, Some(condition))? else {
-                continue;
-            };
-            parts.push(matching.limit(0, Some(1))?.project(exprs)?.build()?);
-        }
-        let order = vec![column("name").sort(true, false)];
-        let Some(plan) = union(parts)? else {
-            return self.nothing("measurements", &["name"]);
-        };
-        let plan = plan.sort(order)?.limit(skip, fetch)?.build()?;
-        Ok(Statement {
-            plan,
-            schema: text_schema(&["name"]),
-        })
-    }
-
-    /// `SHOW FIELD KEYS`.
-    pub(super) fn show_field_keys(&self, show: &ShowFieldKeys) -> Result<Statement> {
-        self.check_database(show.on.as_deref(), None)?;
-        let (skip, fetch) = window(show.limit, show.offset)?;
-        let mut lists: [Vec<String>; 3] = Default::default();
-        for table in self.tables(&show.from)? {
-            let fields = table.fields().skip(skip).take(fetch.unwrap_or(usize::MAX));
-            for field in fields {
-                let Some(value_type) = ValueType::of_column(field.column_type) else {
-                    continue;
-                };
-                lists[0].push(table.name().to_string());
-                lists[1].push(field.name.to_string());
-                lists[2].push(value_type.to_string());
-            }
-        }
-        let [tables, keys, types] = lists.map(texts);
-        batch(vec![
-            (MEASUREMENT, tables),
-            ("fieldKey", keys),
-            ("fieldType", types),
-        ])
-    }
-
-    /// `SHOW TAG KEYS`.
-    pub(super) fn show_tag_keys(&self, show: &ShowTagKeys) -> Result<Statement> {
-        self.check_database(show.on.as_deref(), None)?;
-        let (skip, fetch) = window(show.limit, show.offset)?;
-        let tables = self.tables(&show.from)?;
-        let Some(condition) = &show.condition else {
-            let mut lists: [Vec<String>; 2] = Default::default();
-            for table in tables {
-                for tag in table.tags().skip(skip).take(fetch.unwrap_or(usize::MAX)) {
-                    lists[0].push(table.name().to_string());
-                    lists[1].push(tag.name.to_string());
-                }
-            }
-            let [tables, keys] = lists.map(texts);
-            return batch(vec![(MEASUREMENT, tables), ("tagKey", keys)]);
-        };
-        let mut parts = Vec::new();
-        for table in &tables {
-            let mut keys = Vec::new();
-            for tag in table.tags() {
-                let Some((_, matching)) = self.matching(table, Some(condition))? else {
-                    continue;
-                };
-                let name = tag.name.as_str();
-                let plan = matching
-                    .filter(column(name).is_not_null())?
-                    .limit(0, Some(1))?;
-                let exprs = [named(table), lit(name.to_owned()).alias("tagKey")];
-                keys.push(plan.project(exprs)?.build()?);
-            }
-            let Some(keys) = union(keys)? else { continue };
-            parts.push(
-                keys.sort(vec![column("tagKey").sort(true, false)])?
-                    .limit(skip, fetch)?
-                    .build()?,
-            );
-        }
-        self.ordered(parts, &["tagKey"])
-    }
-
-    /// `SHOW TAG VALUES`.
-    pub(super) fn show_tag_values(&self, show: &ShowTagValues) -> Result<Statement> {
-        self.check_database(show.on.as_deref(), None)?;
-        let (skip, fetch) = window(show.limit, show.offset)?;
-        let mut parts = Vec::new();
-        for table in self.tables(&show.from)? {
-            for tag in table.tags() {
-                if !wanted(&show.keys, tag)? {
-                    continue;
-                }
-                let matching = self.matching(&table, show.condition.as_ref())?;
-                let Some((_, matching)) = matching else {
-                    continue;
-                };
-                let name = tag.name.as_str();
-                let value = cast(column(name), DataType::Utf8).alias("value");
-                let plan = matching
-                    .filter(column(name).is_not_null())?
-                    .project(vec![value])?
-                    .distinct()?
-                    .sort(vec![column("value").sort(true, false)])?
-                    .limit(skip, fetch)?;
-                let key = lit(name.to_owned()).alias("key");
-                parts.push(
-                    plan.project(vec![named(&table), key, column("value")])?
-                        .build()?,
-                );
-            }
-        }
-        self.ordered(parts, &["key", "value"])
-    }
-
-    /// `SHOW RETENTION POLICIES`: one that stands for the database itself.
-    pub(super) fn show_retention_policies(
-        &self,
-        show: &ShowRetentionPolicies,
-    ) -> Result<Statement> {
-        self.check_database(show.on.as_deref(), None)?;
-        let retention = self.session.database().retention_nanos.unwrap_or(0);
-        let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
-        rows(
-            "retention_policies",
-            vec![
-                ("name", text("autogen")),
-                ("duration", text(&format_go_duration(retention))),
-                ("shardGroupDuration", text("168h0m0s")),
-                ("replicaN", Arc::new(Int64Array::from(vec![1])) as ArrayRef),
-                (
-                    "default",
-                    Arc::new(BooleanArray::from(vec![true])) as ArrayRef,
-                ),
-            ],
-        )
-    }
-
     /// The tables that `FROM` means, in name order; all of them without `FROM`.
     fn tables(&self, from: &[Measurement]) -> Result<Vec<Arc<TableSchema>>> {
         let database = self.session.database();
@@ -215,14 +68,14 @@ impl Planner<'_> {
         Ok(tables.into_values().collect())
     }
 
-    /// The rows of a table that satisfy the condition, and their range; the last day unless it names a
-    /// time.
+    /// The rows of a table that satisfy the condition; `None` when the table is gone.
     fn matching(
         &self,
         table: &TableSchema,
         condition: Option<&Expr>,
-    ) -> Result<Option<(Bounds, LogicalPlanBuilder)>> {
-        let Some(relation) = Relation::table(self.session, table)? else {
+        reach: Reach,
+    ) -> Result<Option<LogicalPlanBuilder>> {
+        let Some(mut relation) = Relation::table(self.session, table)? else {
             return Ok(None);
         };
         let context = TimeContext {
@@ -233,7 +86,7 @@ impl Planner<'_> {
             Some(condition) => time_range::split(condition, context)?,
             None => (Bounds::default(), None),
         };
-        if bounds == Bounds::default() {
+        if reach == Reach::Recent && bounds == Bounds::default() {
             bounds.lower = Some(self.now.saturating_sub(DEFAULT_RANGE_NANOS));
         }
         let mut plan = LogicalPlanBuilder::from(relation.plan.clone());
@@ -244,9 +97,12 @@ impl Planner<'_> {
             plan = plan.filter(column(TIME).lt_eq(instant(upper)))?;
         }
         if let Some(rest) = rest {
+            if reach == Reach::All {
+                plan = with_absent_tags(&mut relation, plan, &rest)?;
+            }
             plan = plan.filter(condition::filter(&relation, &rest)?)?;
         }
-        Ok(Some((bounds, plan)))
+        Ok(Some(plan))
     }
 
     /// The parts together, by table and then the given columns.
@@ -293,16 +149,64 @@ fn named(table: &TableSchema) -> PlanExpr {
     lit(table.name().to_string()).alias(MEASUREMENT)
 }
 
-fn wanted(keys: &TagKeys, tag: &Column) -> Result<bool> {
-    let name = tag.name.as_str();
-    debug_assert_eq!(tag.column_type, ColumnType::Tag);
-    Ok(match keys {
-        TagKeys::Eq(key) => key == name,
-        TagKeys::NotEq(key) => key != name,
-        TagKeys::In(keys) => keys.iter().any(|key| key == name),
-        TagKeys::Matches(regex) => names_table(regex, name)?,
-        TagKeys::NotMatches(regex) => !names_table(regex, name)?,
-    })
+/// The rows with a column without values for each column that the condition names and the table lacks.
+///
+/// A series has no such tag, so `host = ''` holds for it: InfluxDB 1.x asks the index of series, which
+/// knows no columns. (`SELECT` takes the rows of a table without the column for ones that match nothing.)
+fn with_absent_tags(
+    relation: &mut Relation,
+    rows: LogicalPlanBuilder,
+    condition: &Expr,
+) -> Result<LogicalPlanBuilder> {
+    let mut absent = BTreeSet::new();
+    condition.walk(&mut |expr| {
+        if let Expr::Var(var) = expr
+            && !var.is_time()
+            && !relation.columns.contains_key(&var.name)
+        {
+            absent.insert(var.name.clone());
+        }
+    });
+    if absent.is_empty() {
+        return Ok(rows);
+    }
+    let mut exprs: Vec<PlanExpr> = rows
+        .schema()
+        .columns()
+        .into_iter()
+        .map(PlanExpr::Column)
+        .collect();
+    for name in absent {
+        exprs.push(lit(ScalarValue::try_from(&tag_data_type())?).alias(&name));
+        let column = RelationColumn {
+            plan_name: name.clone(),
+            value_type: ValueType::Tag,
+            widened: false,
+            selected: true,
+        };
+        relation.columns.insert(name, column);
+    }
+    Ok(rows.project(exprs)?)
+}
+
+/// The tags of a table, in name order, that `WITH KEY` asks for; all of them without it.
+fn tags<'a>(table: &'a TableSchema, keys: Option<&TagKeys>) -> Result<Vec<&'a Column>> {
+    let mut tags = Vec::new();
+    for tag in table.tags() {
+        let name = tag.name.as_str();
+        let wanted = match keys {
+            None => true,
+            Some(TagKeys::Eq(key)) => key == name,
+            Some(TagKeys::NotEq(key)) => key != name,
+            Some(TagKeys::In(keys)) => keys.iter().any(|key| key == name),
+            Some(TagKeys::Matches(regex)) => names_table(regex, name)?,
+            Some(TagKeys::NotMatches(regex)) => !names_table(regex, name)?,
+        };
+        if wanted {
+            tags.push(tag);
+        }
+    }
+    Ok(tags)
 }
 
 fn window(limit: Option<u64>, offset: Option<u64>) -> Result<(usize, Option<usize>)> {

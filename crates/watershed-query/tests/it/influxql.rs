@@ -188,6 +188,38 @@ async fn statements_fail_with_their_text_alone() {
             "SELECT usage FROM cpu WHERE note =~ /(/",
             "invalid regular expression '/(/'",
         ),
+        (
+            "SHOW SERIES CARDINALITY WHERE time > 0",
+            "SHOW SERIES EXACT CARDINALITY doesn't support time in WHERE clause",
+        ),
+        (
+            "SHOW MEASUREMENT CARDINALITY WHERE host = 'a' AND time > 0",
+            "SHOW MEASUREMENT EXACT CARDINALITY doesn't support time in WHERE clause",
+        ),
+        (
+            "SHOW TAG KEY CARDINALITY WHERE time > 0",
+            "SHOW TAG KEY EXACT CARDINALITY doesn't support time in WHERE clause",
+        ),
+        (
+            "SHOW TAG VALUES EXACT CARDINALITY WITH KEY = host WHERE time > 0",
+            "SHOW TAG VALUES EXACT CARDINALITY doesn't support time in WHERE clause",
+        ),
+        (
+            "SHOW FIELD KEY CARDINALITY WHERE time > 0",
+            "SHOW FIELD KEY CARDINALITY doesn't support time in WHERE clause",
+        ),
+        (
+            "SHOW SERIES CARDINALITY GROUP BY time(1h)",
+            "SHOW SERIES CARDINALITY can be grouped by tags only, not by time",
+        ),
+        (
+            "SHOW SERIES ON other",
+            "can only perform queries on a single database",
+        ),
+        (
+            "SHOW SERIES LIMIT 9223372036854775808",
+            "limit out of range",
+        ),
     ];
     for (text, expected) in cases {
         let shown = shown(&world, text).await;

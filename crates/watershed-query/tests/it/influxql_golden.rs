@@ -3,7 +3,8 @@
 //! `influxql.jsonl` was recorded with InfluxDB 1.x where InfluxDB Clustered must agree (with one difference:
 //! `OFFSET` alone gives all the rest, there one row); `conformance.jsonl` comes from the test suites of
 //! InfluxDB 1.x and 3; `differential.jsonl` was recorded with InfluxDB 1.x for faults found by random queries,
-//! `restored.jsonl` for what InfluxDB 1.x has and InfluxDB Clustered dropped.
+//! `restored.jsonl` for what InfluxDB 1.x has and InfluxDB Clustered dropped, `show.jsonl` for `SHOW SERIES`,
+//! cardinalities and `WITH KEY`.
 //!
 //! A line is a data set (`db`, `database` if that is another name, `precision`, `lp`) or a case (`name`, `db`,
 //! `q`, `params`, `expect`, the JSON of `/query`). Comparison: series in order, except that those with an absent tag may stand first or last;
@@ -84,6 +85,12 @@ async fn differential_cases() {
 #[tokio::test(flavor = "multi_thread")]
 async fn restored_cases() {
     play_file("restored.jsonl").await;
+}
+
+/// Series, cardinalities, and `SHOW TAG KEYS WITH KEY`.
+#[tokio::test(flavor = "multi_thread")]
+async fn show_cases() {
+    play_file("show.jsonl").await;
 }
 
 async fn play_file(name: &str) {

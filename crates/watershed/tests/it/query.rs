@@ -102,6 +102,24 @@ fn epochs_round_down() {
 }
 
 #[test]
+fn series_and_cardinalities_are_shown_as_by_1x() {
+    let server = server();
+    check(
+        &server,
+        r#"
+        > GET /query?db=db&q=SHOW+SERIES;SHOW+SERIES+CARDINALITY
+        < 200 {"results":[{"statement_id":0,"series":[{"columns":["key"],"values":[["cpu,host=a"],["cpu,host=b"],["mem,host=a"]]}]},{"statement_id":1,"series":[{"columns":["cardinality estimation"],"values":[[3]]}]}]}
+
+        > GET /query?q=SHOW+SERIES+EXACT+CARDINALITY+ON+db+FROM+cpu+GROUP+BY+host
+        < 200 {"results":[{"statement_id":0,"series":[{"name":"cpu","tags":{"host":"a"},"columns":["count"],"values":[[1]]},{"name":"cpu","tags":{"host":"b"},"columns":["count"],"values":[[1]]}]}]}
+
+        > GET /query?db=db&q=SHOW+TAG+KEYS+WITH+KEY+%21%3D+host;SHOW+MEASUREMENT+CARDINALITY+WHERE+host=%27b%27
+        < 200 {"results":[{"statement_id":0},{"statement_id":1,"series":[{"columns":["count"],"values":[[1]]}]}]}
+        "#,
+    );
+}
+
+#[test]
 fn a_statement_that_fails_does_not_stop_the_next() {
     let server = server();
     check(

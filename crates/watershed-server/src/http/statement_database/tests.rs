@@ -66,6 +66,21 @@ fn the_statement_wins() {
     check(
         Some("a"),
         None,
+        "SHOW SERIES ON c FROM m",
+        Ok(("c", "SHOW SERIES FROM m")),
+    );
+    check(
+        Some("a"),
+        None,
+        "SHOW TAG VALUES EXACT CARDINALITY ON c FROM d.m WITH KEY = k",
+        Ok((
+            "c/d",
+            "SHOW TAG VALUES EXACT CARDINALITY FROM m WITH KEY = k",
+        )),
+    );
+    check(
+        Some("a"),
+        None,
         "SHOW RETENTION POLICIES ON c",
         Ok(("c", "SHOW RETENTION POLICIES")),
     );
