@@ -10,6 +10,7 @@ mod gap_filling;
 mod influxql;
 mod influxql_golden;
 mod influxql_plans;
+mod limits;
 mod metadata;
 mod model;
 mod parameters;
