@@ -6,7 +6,7 @@ use crate::output::{AbortOnDrop, QueryOutput, run};
 use crate::running::{KillSignal, Registry, RunningQuery};
 use crate::scan::Sources;
 use crate::session::{self, Session};
-use crate::{Params, QueryError, UnpersistedRows};
+use crate::{Limits, Params, QueryError, UnpersistedRows};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
@@ -50,6 +50,8 @@ pub struct Settings {
     pub target_partitions: usize,
     /// The most bytes of Parquet footers kept in memory.
     pub footer_cache_bytes_max: usize,
+    /// The most one query may ask for.
+    pub limits: Limits,
     /// Where queries are executed; `None` for the runtime of the caller. One of their own keeps long
     /// computations away from the threads that serve connections.
     pub executor: Option<tokio::runtime::Handle>,
@@ -66,6 +68,7 @@ impl Default for Settings {
             queued_max: 1000,
             target_partitions: cores,
             footer_cache_bytes_max: 64 << 20,
+            limits: Limits::default(),
             executor: None,
         }
     }
@@ -125,7 +128,7 @@ impl QueryEngine {
     ) -> Result<Self, QueryError> {
         let runtime = runtime(&settings)?;
         let reader = Arc::new(ParquetReader::new(store, settings.footer_cache_bytes_max));
-        let base = session::base_state(runtime, settings.target_partitions);
+        let base = session::base_state(runtime, settings.target_partitions, settings.limits);
         Ok(Self {
             base: Arc::new(base.map_err(QueryError::Start)?),
             running: Registry::new(Arc::clone(&clock)),

@@ -35,7 +35,7 @@ pub(crate) use windows::SeriesWindowPlanner;
 use crate::session::Session;
 use crate::{QueryEngine, QueryError, QueryOptions, QueryOutput};
 use datafusion::logical_expr::LogicalPlanBuilder;
-use error::{Result, not_implemented};
+use error::{Error, Result, not_implemented};
 use plan::Planned;
 use relation::Relation;
 use select::{Clauses, Query, Scope, names_table};
@@ -150,9 +150,13 @@ impl Planner<'_> {
 
     /// The rows of a statement, for each table in name order.
     fn select(&self, select: &Select, outer: &Scope) -> Result<(Query, Vec<Planned>)> {
+        let limits = self.session.limits();
+        limits.check_depth(outer.depth).map_err(Error::Invalid)?;
         let clauses = Clauses::new(select, self.now, outer)?;
+        let buckets = clauses.filled_buckets();
+        limits.check_buckets(buckets).map_err(Error::Invalid)?;
         let relations = self.relations(&select.from, &clauses.scope(outer))?;
-        let query = Query::new(select, clauses, outer, &relations)?;
+        let query = Query::new(select, clauses, outer, &relations, limits)?;
         let mut parts = Vec::new();
         for relation in &relations {
             parts.extend(plan::plan(relation, &query)?);
@@ -173,6 +177,9 @@ impl Planner<'_> {
                 }
             }
         }
+        let limits = self.session.limits();
+        let sources = tables.len() + relations.len();
+        limits.check_tables(sources).map_err(Error::Invalid)?;
         for name in tables {
             if let Some(table) = self.session.database().table(&name) {
                 relations.extend(Relation::table(self.session, table)?);

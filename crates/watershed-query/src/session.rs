@@ -1,11 +1,11 @@
 //! What one query is planned with.
 
-use crate::QueryError;
 use crate::catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA, catalog_list};
 use crate::functions;
 use crate::in_order::TimeStretches;
 use crate::planner;
 use crate::scan::Sources;
+use crate::{Limits, QueryError};
 use datafusion::catalog::TableProvider;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::{SQLOptions, SessionState};
@@ -28,9 +28,10 @@ pub(crate) const BATCH_ROWS: usize = 8192;
 pub(crate) fn base_state(
     runtime: Arc<RuntimeEnv>,
     target_partitions: usize,
+    limits: Limits,
 ) -> datafusion::common::Result<SessionState> {
     let state = SessionStateBuilder::new()
-        .with_config(config(target_partitions))
+        .with_config(config(target_partitions).with_extension(Arc::new(limits)))
         .with_runtime_env(runtime)
         .with_default_features()
         .with_query_planner(Arc::new(planner::QueryPlanner))
@@ -96,6 +97,11 @@ impl Session {
     /// DataFusion's side of it.
     pub(crate) fn state(&self) -> &SessionState {
         &self.state
+    }
+
+    /// The most a query may ask for.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits::of(self.state.config())
     }
 
     /// A table of the database as a source for a plan.

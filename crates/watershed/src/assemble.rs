@@ -25,7 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 use watershed_catalog::{Catalog, CatalogError, NewToken, SqliteCatalog, TokenHash};
 use watershed_ingester::{Dependencies, Ingester, Settings as IngesterSettings};
 use watershed_model::{Clock, SystemClock};
-use watershed_query::{QueryEngine, Settings as QuerySettings};
+use watershed_query::{Limits, QueryEngine, Settings as QuerySettings};
 use watershed_router::{Router, Settings as RouterSettings, WriteSink};
 use watershed_server::auth::{Authenticator, Secret};
 use watershed_server::local::{LocalRows, LocalSink};
@@ -48,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) buffer_bytes_max: u64,
     pub(crate) disk_reserve_bytes: Option<u64>,
     pub(crate) query_memory_bytes_max: usize,
+    pub(crate) query_limits: Limits,
 }
 
 /// A server ready to accept connections.
@@ -114,6 +115,7 @@ pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<
     let query = QueryEngine::new(
         QuerySettings {
             memory_bytes_max: settings.query_memory_bytes_max,
+            limits: settings.query_limits,
             spill_directory: Some(spill),
             executor: Some(queries),
             ..QuerySettings::default()

@@ -2,6 +2,7 @@
 
 use super::group::Filling;
 use super::{GapFill, Spec};
+use crate::Limits;
 use crate::runs::Runs;
 use crate::session::BATCH_ROWS;
 use arrow::array::RecordBatch;
@@ -10,7 +11,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -44,7 +45,7 @@ impl ExtensionPlanner for GapFillPlanner {
         node: &dyn UserDefinedLogicalNode,
         _: &[&LogicalPlan],
         inputs: &[Arc<dyn ExecutionPlan>],
-        _: &dyn Session,
+        session: &dyn Session,
         _: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let Some(node) = node.as_any().downcast_ref::<GapFill>() else {
@@ -53,6 +54,13 @@ impl ExtensionPlanner for GapFillPlanner {
         let [input] = inputs else {
             return internal_err!("gap filling has exactly one input");
         };
+        // Where only the rows tell the ends, each group is checked when it comes.
+        let grid = &node.spec.grid;
+        if let (Some(first), Some(last)) = (grid.first, grid.last) {
+            let limits = Limits::of(session.config());
+            let buckets = limits.check_buckets(grid.buckets(first, last));
+            buckets.map_err(DataFusionError::Plan)?;
+        }
         let schema = Arc::new(node.schema.as_arrow().clone());
         let exec = GapFillExec::new(Arc::clone(input), Arc::new(node.spec.clone()), schema);
         Ok(Some(Arc::new(exec)))
@@ -181,6 +189,7 @@ impl ExecutionPlan for GapFillExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let memory = MemoryConsumer::new("GapFillExec").register(context.memory_pool());
+        let limits = Limits::of(context.session_config());
         let state = State {
             input: self.input.execute(partition, context)?,
             runs: Runs::new(self.spec.groups.clone()),
@@ -191,6 +200,7 @@ impl ExecutionPlan for GapFillExec {
             filling: None,
             ended: false,
             memory,
+            limits,
         };
         let rows = stream::try_unfold(state, |mut state| async move {
             Ok(state.next().await?.map(|batch| (batch, state)))
@@ -230,6 +240,7 @@ struct State {
     filling: Option<Filling>,
     ended: bool,
     memory: MemoryReservation,
+    limits: Limits,
 }
 
 impl State {
@@ -245,7 +256,10 @@ impl State {
             self.filling = None;
             if let Some(group) = self.complete.pop_front() {
                 let (spec, schema) = (Arc::clone(&self.spec), Arc::clone(&self.schema));
-                self.filling = Some(Filling::new(spec, schema, group)?);
+                let filling = Filling::new(spec, schema, group)?;
+                let buckets = self.limits.check_buckets(filling.buckets());
+                buckets.map_err(DataFusionError::Execution)?;
+                self.filling = Some(filling);
             } else if self.ended {
                 return Ok(None);
             } else {

@@ -35,6 +35,18 @@ impl Step {
 }
 
 impl Grid {
+    /// How many buckets there are from the first to the last, by the ordinary length of one.
+    pub(super) fn buckets(&self, first: i64, last: i64) -> u64 {
+        let nanos = match &self.step {
+            Step::Nanos(nanos) => *nanos,
+            Step::WallClock(clock) => clock.nanos,
+        };
+        match first <= last {
+            true => last.abs_diff(first) / nanos.unsigned_abs().max(1) + 1,
+            false => 0,
+        }
+    }
+
     /// The first and the last bucket for a group whose rows reach from `first` to `last`.
     pub(super) fn ends(&self, first: i64, last: i64) -> (i64, i64) {
         (self.first.unwrap_or(first), self.last.unwrap_or(last))

@@ -104,6 +104,12 @@ impl Filling {
         })
     }
 
+    /// How many buckets there are to come.
+    pub(super) fn buckets(&self) -> u64 {
+        let first = self.next_start;
+        first.map_or(0, |first| self.spec.grid.buckets(first, self.last_start))
+    }
+
     /// The next rows, at most `rows_max`; `None` when all have come.
     pub(super) fn next(&mut self, rows_max: usize) -> Option<Result<RecordBatch>> {
         let first_row = self.next_row;

@@ -4,12 +4,13 @@
 //! them; [`Query`] adds what depends on the columns of the relations.
 
 use super::condition::compile;
-use super::error::{Result, invalid};
+use super::error::{Error, Result, invalid};
 use super::functions::{self, Class, Kind};
 use super::relation::Relation;
 use super::scalar::Buckets;
 use super::time_range::{self, Bounds, TimeContext};
 use super::types::ValueType;
+use crate::Limits;
 use crate::functions::wall_clock::WallClock;
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ pub(super) struct Scope {
     pub(super) groups: Vec<String>,
     /// Whether the statement is a subquery.
     pub(super) nested: bool,
+    /// How many statements are around it.
+    pub(super) depth: usize,
 }
 
 /// The clauses that don't depend on the columns.
@@ -96,7 +99,26 @@ impl Clauses {
             bounds: self.scan,
             groups,
             nested: true,
+            depth: outer.depth + 1,
         }
+    }
+
+    /// How many buckets a group has when empty ones are filled; 0 when they are not, or when only the rows
+    /// tell where they begin.
+    pub(super) fn filled_buckets(&self) -> u64 {
+        let (Some(buckets), Some(lower), Some(upper)) =
+            (&self.buckets, self.scan.lower, self.scan.upper)
+        else {
+            return 0;
+        };
+        if self.fill == Fill::None || upper < lower {
+            return 0;
+        }
+        let Some(first) = buckets.start(lower) else {
+            return 0;
+        };
+        // Those of a zone are about as long, and the limit is no exact one.
+        upper.abs_diff(first) / buckets.nanos().unsigned_abs().max(1) + 1
     }
 }
 
@@ -207,6 +229,7 @@ impl Query {
         clauses: Clauses,
         outer: &Scope,
         relations: &[Relation],
+        limits: Limits,
     ) -> Result<Self> {
         let columns = Columns::of(relations);
         let groups = groups(select, &clauses, outer, &columns)?;
@@ -221,6 +244,7 @@ impl Query {
                 }
                 _ => expand(field, select, &columns, &mut fields)?,
             }
+            limits.check_columns(fields.len()).map_err(Error::Invalid)?;
         }
         let names = unique_names(fields.iter().map(Field::name).collect());
         let fields: Vec<QueryField> = fields

@@ -11,6 +11,7 @@ mod influxql;
 mod influxql_golden;
 mod influxql_plans;
 mod influxql_restored;
+mod limits;
 mod metadata;
 mod model;
 mod parameters;

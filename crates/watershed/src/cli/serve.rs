@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use watershed_query::Limits;
 use watershed_server::auth::Secret;
 
 /// The fewest characters of an operator token that a person chose.
@@ -77,6 +78,18 @@ pub(super) struct ServeArgs {
     /// The most bytes of memory all queries together may take.
     #[arg(long, value_name = "SIZE", env = "WATERSHED_QUERY_MEMORY_BYTES_MAX", default_value = "1GiB", value_parser = bytes)]
     query_memory_bytes_max: u64,
+    /// The most time buckets of one group in a query that fills empty ones.
+    #[arg(long, value_name = "COUNT", env = "WATERSHED_QUERY_BUCKETS_MAX", default_value_t = Limits::default().buckets_max)]
+    query_buckets_max: u64,
+    /// The most tables and subqueries in one FROM of an InfluxQL query.
+    #[arg(long, value_name = "COUNT", env = "WATERSHED_QUERY_TABLES_MAX", default_value_t = Limits::default().tables_max)]
+    query_tables_max: usize,
+    /// The most columns in one SELECT of an InfluxQL query.
+    #[arg(long, value_name = "COUNT", env = "WATERSHED_QUERY_COLUMNS_MAX", default_value_t = Limits::default().columns_max)]
+    query_columns_max: usize,
+    /// The most levels of subqueries in an InfluxQL query.
+    #[arg(long, value_name = "COUNT", env = "WATERSHED_QUERY_SUBQUERY_DEPTH_MAX", default_value_t = Limits::default().subquery_depth_max)]
+    query_subquery_depth_max: usize,
     /// What is logged: a level, or levels by module.
     #[arg(
         long,
@@ -186,6 +199,12 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         buffer_bytes_max: args.buffer_bytes_max,
         disk_reserve_bytes: args.disk_reserve_bytes,
         query_memory_bytes_max: size(args.query_memory_bytes_max)?,
+        query_limits: Limits {
+            buckets_max: args.query_buckets_max,
+            tables_max: args.query_tables_max,
+            columns_max: args.query_columns_max,
+            subquery_depth_max: args.query_subquery_depth_max,
+        },
     })
 }
 

@@ -72,11 +72,8 @@ fn the_statement_wins() {
     check(
         Some("a"),
         None,
-        "SHOW TAG VALUES EXACT CARDINALITY ON c FROM d.m WITH KEY = k",
-        Ok((
-            "c/d",
-            "SHOW TAG VALUES EXACT CARDINALITY FROM m WITH KEY = k",
-        )),
+        "SHOW TAG VALUES EXACT CARDINALITY ON c FROM m WITH KEY = k",
+        Ok(("c", "SHOW TAG VALUES EXACT CARDINALITY FROM m WITH KEY = k")),
     );
     check(
         Some("a"),

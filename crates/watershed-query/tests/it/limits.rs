@@ -1,0 +1,137 @@
+//! How much one query may ask for.
+
+use crate::world::{World, settings};
+use futures::TryStreamExt;
+use watershed_influxql::parse_statements;
+use watershed_query::{Limits, QueryError, QueryOptions, Settings};
+
+/// Two tables, of which `cpu` has a point at 08:00 and at 09:00 of 2024-01-02.
+async fn world() -> World {
+    let limits = Limits {
+        buckets_max: 61,
+        tables_max: 2,
+        columns_max: 4,
+        subquery_depth_max: 2,
+    };
+    let settings = Settings {
+        limits,
+        ..settings()
+    };
+    let world = World::with(Default::default(), settings).await;
+    world
+        .table("cpu", "host:tag usage:f64 idle:f64 user:f64")
+        .await;
+    world.table("mem", "host:tag used:f64").await;
+    world
+        .file(
+            "cpu",
+            "host=a usage=1,idle=1,user=1 2024-01-02T08:00:00Z
+             host=a usage=2,idle=1,user=1 2024-01-02T09:00:00Z",
+        )
+        .await;
+    world
+}
+
+/// The rows of an InfluxQL statement, or its error.
+async fn influxql(world: &World, text: &str) -> Result<usize, String> {
+    let statements = parse_statements(text).unwrap();
+    let run = async {
+        let output = world
+            .engine
+            .influxql(&world.database, &statements[0], QueryOptions::default())
+            .await?;
+        let batches: Vec<_> = output
+            .stream
+            .try_collect()
+            .await
+            .map_err(QueryError::Execution)?;
+        Ok(batches.iter().map(|batch| batch.num_rows()).sum())
+    };
+    run.await.map_err(|error: QueryError| error.to_string())
+}
+
+const RANGE: &str = "time >= '2024-01-02T08:00:00Z' AND time <= '2024-01-02T09:00:00Z'";
+
+#[tokio::test]
+async fn buckets_to_fill_are_counted_before_they_are_made() {
+    let world = world().await;
+    let select = |step: &str, fill: &str| {
+        format!("SELECT mean(usage) FROM cpu WHERE {RANGE} GROUP BY time({step}) {fill}")
+    };
+    assert_eq!(influxql(&world, &select("1m", "fill(null)")).await, Ok(61));
+    let error = influxql(&world, &select("30s", "fill(null)")).await;
+    let expected = "max-select-buckets limit exceeded: (121/61); ask for a shorter time range or longer buckets";
+    assert_eq!(error.unwrap_err(), expected);
+    // Of a year of nanoseconds, too.
+    let year = "SELECT mean(usage) FROM cpu WHERE time >= '2023-01-01T00:00:00Z' AND \
+                time < '2024-01-01T00:00:00Z' GROUP BY time(1ns)";
+    let error = influxql(&world, year).await.unwrap_err();
+    assert!(
+        error.starts_with("max-select-buckets limit exceeded: (31536000000000000/61)"),
+        "{error}"
+    );
+    // Where nothing is filled there are no more buckets than rows.
+    assert_eq!(influxql(&world, &select("1u", "fill(none)")).await, Ok(2));
+}
+
+#[tokio::test]
+async fn buckets_whose_range_the_rows_tell_are_counted_group_by_group() {
+    let world = world().await;
+    let until = "SELECT mean(usage) FROM cpu WHERE time <= '2024-01-02T09:00:00Z' GROUP BY ";
+    let rows = influxql(&world, &format!("{until} time(1m)")).await;
+    assert_eq!(rows, Ok(61));
+    let error = influxql(&world, &format!("{until} time(1ns)")).await;
+    let error = error.unwrap_err();
+    assert!(
+        error.contains("max-select-buckets limit exceeded: (3600000000001/61)"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn buckets_of_sql_are_counted_too() {
+    let world = world().await;
+    let sql = |step: &str| {
+        format!(
+            "SELECT date_bin_gapfill(INTERVAL '{step}', time) AS t, avg(usage) FROM cpu \
+             WHERE {RANGE} GROUP BY t"
+        )
+    };
+    let rows = world.sql(&sql("1 minute")).await.unwrap();
+    assert_eq!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>(), 61);
+    let error = world.sql(&sql("1 second")).await.unwrap_err().to_string();
+    assert!(
+        error.contains("max-select-buckets limit exceeded: (3601/61)"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn tables_columns_and_levels_are_counted() {
+    let world = world().await;
+    assert_eq!(influxql(&world, "SELECT usage FROM /cpu|mem/").await, Ok(2));
+    let error = influxql(
+        &world,
+        "SELECT usage FROM cpu, (SELECT usage FROM cpu), mem",
+    )
+    .await;
+    assert_eq!(
+        error.unwrap_err(),
+        "too many tables: FROM means 3, the most is 2; name those that are needed"
+    );
+
+    assert_eq!(influxql(&world, "SELECT * FROM cpu").await, Ok(2));
+    let error = influxql(&world, "SELECT *, usage FROM cpu").await;
+    assert_eq!(
+        error.unwrap_err(),
+        "too many columns: SELECT has 5 or more, the most is 4; name those that are needed"
+    );
+
+    let two = "SELECT usage FROM (SELECT usage FROM (SELECT usage FROM cpu))";
+    assert_eq!(influxql(&world, two).await, Ok(2));
+    let error = influxql(&world, &format!("SELECT usage FROM ({two})")).await;
+    assert_eq!(
+        error.unwrap_err(),
+        "too many subqueries inside one another, the most is 2"
+    );
+}
