@@ -1,5 +1,7 @@
 //! What functions there are, how they are called, and what kind of projection they make.
 
+pub(super) mod arguments;
+
 use super::error::{Result, invalid, not_implemented};
 use super::expr::scalar_arity;
 use watershed_influxql::{Call, Expr};
@@ -21,29 +23,24 @@ const AGGREGATES: [&str; 9] = [
     "count", "distinct", "integral", "mean", "median", "mode", "spread", "stddev", "sum",
 ];
 const SELECTORS: [&str; 5] = ["first", "last", "max", "min", "percentile"];
-const WINDOWS: [&str; 7] = [
+const WINDOWS: [&str; 17] = [
+    "chande_momentum_oscillator",
     "cumulative_sum",
     "derivative",
     "difference",
-    "elapsed",
-    "moving_average",
-    "non_negative_derivative",
-    "non_negative_difference",
-];
-
-/// Functions of 1.x that were never carried over.
-const GONE: [&str; 11] = [
-    "chande_momentum_oscillator",
     "double_exponential_moving_average",
+    "elapsed",
     "exponential_moving_average",
     "holt_winters",
     "holt_winters_with_fit",
     "kaufmans_adaptive_moving_average",
     "kaufmans_efficiency_ratio",
+    "moving_average",
+    "non_negative_derivative",
+    "non_negative_difference",
     "relative_strength_index",
     "triple_exponential_derivative",
     "triple_exponential_moving_average",
-    "sum_hll",
 ];
 
 /// The kind of a function that is not scalar; `None` when it is scalar or unknown.
@@ -62,7 +59,11 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
 
 /// Whether the function reads one bucket before the first.
 pub(super) fn looks_back(name: &str) -> bool {
-    kind(name) == Some(Kind::Window) && name != "cumulative_sum"
+    kind(name) == Some(Kind::Window)
+        && !matches!(
+            name,
+            "cumulative_sum" | "holt_winters" | "holt_winters_with_fit"
+        )
 }
 
 /// Which fields `f(*)` stands for.
@@ -241,7 +242,7 @@ fn unknown(name: &str) -> Result<()> {
     match name {
         "sample" => not_implemented("sample selector function"),
         "count_hll" => not_implemented("count_hll"),
-        gone if GONE.contains(&gone) => invalid(format!("Invalid function '{gone}'")),
+        "sum_hll" => invalid("Invalid function 'sum_hll'"),
         _ => invalid(format!("unsupported function {name}()")),
     }
 }
@@ -340,6 +341,13 @@ fn check_window(call: &Call, buckets: bool, census: &mut Census) -> Result<()> {
                 }
             }
         }
+        "holt_winters" | "holt_winters_with_fit" => {
+            arguments::forecast(call, 0)?;
+            if !matches!(call.args[0], Expr::Call(_)) {
+                return invalid(format!("must use aggregate function with {}", call.name));
+            }
+        }
+        _ if arguments::technical(call)?.is_some() => {}
         _ => expect_arguments(call, 1, 1)?,
     }
     if !buckets {

@@ -9,7 +9,10 @@ use futures::TryStreamExt;
 use watershed_influxql::parse_statements;
 use watershed_query::{QueryError, QueryOptions};
 
-pub(crate) async fn run(world: &World, text: &str) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
+pub(crate) async fn run(
+    world: &World,
+    text: &str,
+) -> Result<(SchemaRef, Vec<RecordBatch>), QueryError> {
     let statements = parse_statements(text).unwrap();
     let [statement] = statements.as_slice() else {
         panic!("one statement")
