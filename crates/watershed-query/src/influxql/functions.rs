@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Selector,
     /// `top` and `bottom`.
     TopBottom,
+    /// `sample`.
+    Sample,
     /// Walks over the rows.
     Window,
 }
@@ -54,7 +56,11 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
     if WINDOWS.contains(&name) {
         return Some(Kind::Window);
     }
-    matches!(name, "top" | "bottom").then_some(Kind::TopBottom)
+    match name {
+        "top" | "bottom" => Some(Kind::TopBottom),
+        "sample" => Some(Kind::Sample),
+        _ => None,
+    }
 }
 
 /// Whether the function reads one bucket before the first.
@@ -73,11 +79,11 @@ pub(super) fn takes(name: &str, value_type: super::types::ValueType) -> bool {
         number if number.is_number() => true,
         String => matches!(
             name,
-            "count" | "first" | "last" | "distinct" | "elapsed" | "mode"
+            "count" | "first" | "last" | "distinct" | "elapsed" | "mode" | "sample"
         ),
         Boolean => matches!(
             name,
-            "count" | "first" | "last" | "distinct" | "elapsed" | "mode" | "min" | "max"
+            "count" | "first" | "last" | "distinct" | "elapsed" | "mode" | "min" | "max" | "sample"
         ),
         _ => false,
     }
@@ -95,6 +101,8 @@ pub(super) enum Class {
     Selector,
     /// `top` or `bottom`.
     TopBottom,
+    /// `sample`, once or more often.
+    Sample,
     /// Aggregates, or selectors together or in time buckets.
     Aggregate,
     /// Window functions over fields.
@@ -112,6 +120,7 @@ struct Census {
     distinct: usize,
     selectors: usize,
     tops: usize,
+    samples: usize,
     windows: usize,
     /// Columns outside calls.
     columns: usize,
@@ -136,10 +145,11 @@ pub(super) fn classify(exprs: &[&Expr], buckets: bool) -> Result<Class> {
         distinct,
         selectors,
         tops,
+        samples,
         windows,
         ..
     } = census;
-    if buckets && aggregates + selectors + tops + windows == 0 {
+    if buckets && aggregates + selectors + tops + samples + windows == 0 {
         return invalid("GROUP BY requires at least one aggregate function");
     }
     Ok(if windows > 0 {
@@ -150,6 +160,8 @@ pub(super) fn classify(exprs: &[&Expr], buckets: bool) -> Result<Class> {
         }
     } else if tops > 0 {
         Class::TopBottom
+    } else if samples > 0 {
+        Class::Sample
     } else if distinct > 0 {
         Class::RawDistinct
     } else if selectors == 1 && aggregates == 0 && !buckets {
@@ -167,14 +179,18 @@ fn mixing(census: &Census, columns: usize) -> Result<()> {
         distinct,
         selectors,
         tops,
+        samples,
         windows,
         ..
     } = *census;
-    let functions = aggregates + selectors + tops + windows;
+    let functions = aggregates + selectors + tops + samples + windows;
     if tops > 0 && functions > 1 {
         return invalid(
             "selector functions top and bottom cannot be combined with other functions",
         );
+    }
+    if samples > 0 && functions > samples {
+        return invalid("selector function sample cannot be combined with other functions");
     }
     if distinct > 0 && (functions > 1 || columns > 1 || census.columns > 0) {
         return invalid(
@@ -187,7 +203,7 @@ fn mixing(census: &Census, columns: usize) -> Result<()> {
     if aggregates + windows > 0 {
         return invalid("mixing aggregate and non-aggregate columns is not supported");
     }
-    if selectors > 1 {
+    if selectors > 1 || samples > 1 {
         return invalid("mixing multiple selector functions with tags or fields is not supported");
     }
     Ok(())
@@ -228,6 +244,10 @@ fn count_call(call: &Call, buckets: bool, census: &mut Census) -> Result<()> {
             census.tops += 1;
             return check_top(call);
         }
+        Some(Kind::Sample) => {
+            census.samples += 1;
+            return arguments::sample(call).map(drop);
+        }
         Some(Kind::Selector) => census.selectors += 1,
         Some(Kind::Aggregate) if name == "distinct" => {
             census.distinct += 1;
@@ -240,7 +260,6 @@ fn count_call(call: &Call, buckets: bool, census: &mut Census) -> Result<()> {
 
 fn unknown(name: &str) -> Result<()> {
     match name {
-        "sample" => not_implemented("sample selector function"),
         "count_hll" => not_implemented("count_hll"),
         "sum_hll" => invalid("Invalid function 'sum_hll'"),
         _ => invalid(format!("unsupported function {name}()")),

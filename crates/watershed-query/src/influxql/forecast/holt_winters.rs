@@ -90,12 +90,7 @@ fn guess(values: &[f64], season: usize) -> Vec<f64> {
 fn run(first: f64, season: usize, parameters: &mut [f64], into: &mut [f64]) {
     let (head, seasons) = parameters.split_at_mut(SEASONS);
     for weight in &mut head[..4] {
-        if *weight > 1.0 {
-            *weight = 1.0;
-        }
-        if *weight < 0.0 {
-            *weight = 0.0;
-        }
+        *weight = weight.clamp(0.0, 1.0);
     }
     let [alpha, beta, gamma, phi] = [head[0], head[1], head[2], head[3]];
     let (mut level, mut trend) = (head[4], head[5]);

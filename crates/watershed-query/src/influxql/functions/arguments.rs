@@ -1,6 +1,6 @@
-//! The arguments of functions that have constants of their own: technical analysis and forecasts.
+//! The arguments of functions that have constants of their own: technical analysis, forecasts, samples.
 
-use super::expect_arguments;
+use super::{expect_arguments, expect_column};
 use crate::influxql::error::{Result, invalid};
 use crate::influxql::forecast::Forecast;
 use crate::influxql::windows::{Indicator, Technical};
@@ -131,4 +131,20 @@ pub(in crate::influxql) fn forecast(call: &Call, interval: i64) -> Result<Option
         interval,
         with_fit,
     }))
+}
+
+/// How many rows `sample` chooses.
+///
+/// # Errors
+/// Wrong arguments.
+pub(in crate::influxql) fn sample(call: &Call) -> Result<i64> {
+    expect_arguments(call, 2, 2)?;
+    expect_column(call)?;
+    match call.args[1] {
+        Expr::Integer(rows) if rows > 0 => Ok(rows),
+        Expr::Integer(rows) => invalid(format!("sample window must be greater than 0, got {rows}")),
+        ref other => invalid(format!(
+            "expected integer argument in sample(), got {other}"
+        )),
+    }
 }

@@ -209,3 +209,41 @@ fn forecasts_are_of_aggregates_in_buckets() {
         "holt_winters aggregate requires a GROUP BY interval",
     );
 }
+
+#[test]
+fn samples_stand_alone_or_beside_columns() {
+    check("sample(v, 2) FROM m", "Sample");
+    check("sample(v, 2) * 2, host FROM m", "Sample");
+    check(
+        "sample(v, 2), sample(w, 2) FROM m GROUP BY time(1m)",
+        "Sample",
+    );
+    check(
+        "sample(v, 2), sample(w, 2), host FROM m",
+        "mixing multiple selector functions with tags or fields is not supported",
+    );
+    check(
+        "sample(v, 2), mean(v) FROM m",
+        "selector function sample cannot be combined with other functions",
+    );
+    check(
+        "derivative(sample(v, 2)) FROM m GROUP BY time(1m)",
+        "selector function sample cannot be combined with other functions",
+    );
+    check(
+        "sample(v) FROM m",
+        "invalid number of arguments for sample, expected 2, got 1",
+    );
+    check(
+        "sample(v, 0) FROM m",
+        "sample window must be greater than 0, got 0",
+    );
+    check(
+        "sample(v, 1.5) FROM m",
+        "expected integer argument in sample(), got 1.5",
+    );
+    check(
+        "sample(mean(v), 1) FROM m",
+        "expected field argument in sample(), got mean(v)",
+    );
+}
