@@ -53,6 +53,7 @@ const QUERY: &str = "watershed-query";
 const SERVER: &str = "watershed-server";
 const BINARY: &str = "watershed";
 const BENCH: &str = "watershed-bench";
+const DIFFERENTIAL: &str = "watershed-differential";
 const FUZZ: &str = "fuzz";
 const XTASK: &str = "xtask";
 
@@ -116,6 +117,7 @@ const CRATES: &[Crate] = &[
             INGESTER,
         ],
     ),
+    row(DIFFERENTIAL, 6, &[LINE_PROTOCOL, INFLUXQL]),
     row(FUZZ, 6, &[LINE_PROTOCOL, INFLUXQL, MODEL, WAL]),
     row(XTASK, 6, &[]),
 ];
@@ -169,13 +171,13 @@ const OUTSIDE: &[Outside] = &[
     },
     Outside {
         name: "clap",
-        users: &[BINARY],
+        users: &[BINARY, DIFFERENTIAL],
         tests_too: false,
-        why: "flags and environment are read by the binary alone",
+        why: "flags and environment are read by programs alone",
     },
     Outside {
         name: "anyhow",
-        users: &[BINARY, BENCH, XTASK],
+        users: &[BINARY, BENCH, DIFFERENTIAL, XTASK],
         tests_too: false,
         why: "libraries have typed errors that say what to do",
     },

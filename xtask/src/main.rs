@@ -1,6 +1,7 @@
-//! Chores of the repository: `cargo xtask layers`, `test`, `fuzz` and `bench`.
+//! Chores of the repository: `cargo xtask layers`, `test`, `fuzz`, `bench` and `differential`.
 
 mod bench;
+mod differential;
 mod fuzz;
 mod layers;
 mod process;
@@ -23,7 +24,9 @@ usage: cargo xtask COMMAND
   bench ingest           write the data sets of ../shared/bench to this build and to other stores
        [--data SET]… [--peer PEER]… [--runs N] [--gzip N] [--server-binary FILE]
   bench soak             offer more than can be taken, then look for every acknowledged row
-       [--minutes N] [--factor N] [--server-binary FILE] [OPTION OF soak VALUE]…";
+       [--minutes N] [--factor N] [--server-binary FILE] [OPTION OF soak VALUE]…
+  differential           ask two servers, this one and InfluxDB 1.6 for example, random queries, and compare
+       --url URL [--token TOKEN] --reference URL [--queries N] [--seed N] [--minutes N] [--help]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -47,6 +50,7 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
         ("test", rest) => test::run(rest),
         ("fuzz", rest) => fuzz::run(rest),
         ("bench", rest) => bench::run(rest),
+        ("differential", rest) => differential::run(rest),
         ("help" | "--help" | "-h", []) => {
             say(USAGE);
             Ok(true)

@@ -304,6 +304,17 @@ pub trait Catalog: fmt::Debug + Send + Sync {
     /// The active databases by name.
     async fn databases(&self) -> Result<Vec<DatabaseInfo>, CatalogError>;
 
+    /// Changes how long the points of a database are kept, from now on; `None` for ever. Points that a longer
+    /// period would have kept may be gone already.
+    ///
+    /// # Errors
+    /// [`CatalogError::DatabaseNotFound`].
+    async fn set_retention(
+        &self,
+        name: &DatabaseName,
+        retention_nanos: Option<i64>,
+    ) -> Result<DatabaseInfo, CatalogError>;
+
     /// Deletes a database softly: from now on its name means nothing, and may be given again.
     ///
     /// # Errors

@@ -197,6 +197,25 @@ impl Inner {
         Ok(info)
     }
 
+    async fn set_retention(
+        &self,
+        name: &DatabaseName,
+        retention_nanos: Option<i64>,
+    ) -> Result<DatabaseInfo, CatalogError> {
+        let mut writer = self.writer.lock().await;
+        let mut change = writer.begin(&self.cache).await?;
+        let mut schema = self.cached(name)?.as_ref().clone();
+        schema::set_retention(&mut change, schema.id, retention_nanos).await?;
+        change.commit().await?;
+        schema.retention_nanos = retention_nanos;
+        let mut cache = self.cache.write();
+        cache.replace_schema(Arc::new(schema));
+        match cache.database(name) {
+            Some(database) => Ok(database.info()),
+            None => Err(CatalogError::DatabaseNotFound(name.to_string())),
+        }
+    }
+
     async fn delete_database(&self, name: &DatabaseName) -> Result<(), CatalogError> {
         let mut writer = self.writer.lock().await;
         let mut change = writer.begin(&self.cache).await?;
@@ -296,6 +315,15 @@ impl Catalog for SqliteCatalog {
             .databases()
             .map(cache::CachedDatabase::info)
             .collect())
+    }
+
+    async fn set_retention(
+        &self,
+        name: &DatabaseName,
+        retention_nanos: Option<i64>,
+    ) -> Result<DatabaseInfo, CatalogError> {
+        let (inner, name) = (Arc::clone(&self.inner), name.clone());
+        to_the_end(async move { inner.set_retention(&name, retention_nanos).await }).await
     }
 
     async fn delete_database(&self, name: &DatabaseName) -> Result<(), CatalogError> {

@@ -6,8 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "only tests call this")]
 
 use crate::{
-    Catalog, CatalogError, ColumnRequest, DatabaseSettings, NewDatabase, NewToken, ParquetFile,
-    PersistCommit, TableRequest, TokenHash,
+    Catalog, CatalogError, ColumnRequest, DatabaseInfo, DatabaseSettings, NewDatabase, NewToken,
+    ParquetFile, PersistCommit, TableRequest, TokenHash,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -28,6 +28,7 @@ macro_rules! contract_tests {
             databases_are_listed_by_name,
             database_names_are_unique_and_exact,
             deleted_database_is_gone_and_its_name_free,
+            retention_changes_at_once_and_alone,
             tables_get_a_time_column,
             ensured_columns_are_there_at_once,
             ensure_is_all_or_nothing,
@@ -150,7 +151,7 @@ pub async fn databases_are_listed_by_name(catalog: &dyn Catalog) {
         ["a", "b"]
     );
     assert_eq!(listed[0].id, a);
-    let limits = |d: &crate::DatabaseInfo| (d.retention_nanos, d.tables_max, d.columns_max);
+    let limits = |d: &DatabaseInfo| (d.retention_nanos, d.tables_max, d.columns_max);
     assert_eq!(limits(&listed[0]), (Some(7), 8, 9));
     assert_eq!(limits(&listed[1]), (None, 500, 250));
     let schema = catalog.database(&name("a")).await.unwrap();
@@ -183,6 +184,41 @@ pub async fn database_names_are_unique_and_exact(catalog: &dyn Catalog) {
         missing,
         ErrorKind::NotFound,
         "database \"climate\" not found",
+    );
+}
+
+/// A changed retention period is seen at once, and nothing else changes.
+pub async fn retention_changes_at_once_and_alone(catalog: &dyn Catalog) {
+    let settings = DatabaseSettings {
+        retention_nanos: Some(7),
+        tables_max: Some(3),
+        columns_max: Some(5),
+    };
+    let id = create(catalog, "a", settings).await;
+    ensure(catalog, id, &["cpu usage:f64"]).await.unwrap();
+    create_plain(catalog, "b").await;
+    let before = catalog.databases().await.unwrap();
+    for retention_nanos in [Some(8), None, Some(9)] {
+        let changed = catalog.set_retention(&name("a"), retention_nanos).await;
+        let expected = DatabaseInfo {
+            retention_nanos,
+            ..before[0].clone()
+        };
+        assert_eq!(changed.unwrap(), expected);
+        assert_eq!(
+            catalog.databases().await.unwrap(),
+            [expected, before[1].clone()]
+        );
+        let schema = catalog.database(&name("a")).await.unwrap();
+        assert_eq!(
+            (schema.retention_nanos, tables(&schema).len()),
+            (retention_nanos, 1)
+        );
+    }
+    assert_error(
+        catalog.set_retention(&name("c"), None).await,
+        ErrorKind::NotFound,
+        "database \"c\" not found",
     );
 }
 

@@ -3,6 +3,7 @@
 use crate::admission::Admission;
 use crate::gap_fill;
 use crate::output::{AbortOnDrop, QueryOutput, run};
+use crate::running::{KillSignal, Registry, RunningQuery};
 use crate::scan::Sources;
 use crate::session::{self, Session};
 use crate::{Params, QueryError, UnpersistedRows};
@@ -106,6 +107,7 @@ pub struct QueryEngine {
     sources: Arc<Sources>,
     admission: Admission,
     planning: Arc<Semaphore>,
+    running: Registry,
     executor: Option<tokio::runtime::Handle>,
 }
 
@@ -126,6 +128,7 @@ impl QueryEngine {
         let base = session::base_state(runtime, settings.target_partitions);
         Ok(Self {
             base: Arc::new(base.map_err(QueryError::Start)?),
+            running: Registry::new(Arc::clone(&clock)),
             sources: Arc::new(Sources {
                 catalog,
                 reader,
@@ -151,7 +154,9 @@ impl QueryEngine {
         _options: QueryOptions,
     ) -> Result<QueryOutput, QueryError> {
         let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
-        self.plan(async move {
+        let entry = self.running.enter(&database, &text);
+        let killed = entry.signal();
+        let planned = self.plan(async move {
             let session = engine.session(&database).await?;
             let plan = session.sql(&text).await?;
             let plan = plan
@@ -159,9 +164,9 @@ impl QueryEngine {
                 .map_err(QueryError::Planning)?;
             let plan =
                 gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
-            engine.run(&session, plan, None).await
-        })
-        .await
+            engine.run(&session, plan, None, killed).await
+        });
+        entry.plan(Box::pin(planned)).await
     }
 
     /// What one SQL statement would give, without running it. Placeholders need no values.
@@ -211,6 +216,22 @@ impl QueryEngine {
         }
     }
 
+    /// The queries in progress on this engine, oldest first: those that are planned, that wait for their turn,
+    /// and whose rows are not all read yet.
+    pub fn running(&self) -> Vec<RunningQuery> {
+        self.running.queries()
+    }
+
+    /// Ends a query: its planning or its stream fails with [`QueryError::Killed`]. Its memory and its threads
+    /// are given back at once, even if nobody reads its rows. False when there is no query of that number.
+    pub fn kill(&self, id: u64) -> bool {
+        self.running.kill(id)
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.running
+    }
+
     /// Every table and view of a database, by schema and name.
     ///
     /// # Errors
@@ -230,13 +251,14 @@ impl QueryEngine {
 
     /// Plans physically, chooses files and rows, and gives the stream that executes it all.
     ///
-    /// `schema` is what the batches shall say they are, where names, metadata or nullability differ
-    /// from the plan's own schema; types must be the same, column by column.
+    /// `schema` is what the batches shall say they are, where names, metadata, nullability or the zone of a
+    /// time differ from the plan's own schema; types must be the same otherwise, column by column.
     pub(crate) async fn run(
         &self,
         session: &Session,
         plan: LogicalPlan,
         schema: Option<SchemaRef>,
+        killed: KillSignal,
     ) -> Result<QueryOutput, QueryError> {
         let ticket = self.admission.enter()?;
         let physical = session.state().create_physical_plan(&plan).await;
@@ -249,6 +271,7 @@ impl QueryEngine {
             schema,
             ticket,
             self.executor.clone(),
+            killed,
         ))
     }
 }

@@ -1,5 +1,6 @@
 //! Why a query failed, and what the one who asked can do about it.
 
+use crate::running::Killed;
 use crate::scan;
 use datafusion::error::DataFusionError;
 use std::error::Error;
@@ -21,6 +22,9 @@ pub enum QueryError {
     /// The plan failed while it ran.
     #[error("Error while executing query: {}", .0.strip_backtrace())]
     Execution(#[source] DataFusionError),
+    /// Somebody has killed the query.
+    #[error("query killed")]
+    Killed,
     /// An InfluxQL statement can't be planned; this is the whole text.
     #[error("{0}")]
     Statement(String),
@@ -50,8 +54,18 @@ impl QueryError {
             Self::Catalog(error) => error.kind(),
             Self::Planning(error) | Self::Execution(error) => datafusion_kind(error),
             Self::ParameterType(_) | Self::Statement(_) => ErrorKind::Invalid,
+            // Not worth another try as it is: whoever killed it would have to do so again.
+            Self::Killed => ErrorKind::Conflict,
             Self::Queue { .. } => ErrorKind::Exhausted,
             Self::Start(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// What an error in a stream of rows says.
+    pub fn execution(error: DataFusionError) -> Self {
+        match error.find_root() {
+            DataFusionError::External(cause) if cause.is::<Killed>() => Self::Killed,
+            _ => Self::Execution(error),
         }
     }
 

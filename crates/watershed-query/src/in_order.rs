@@ -19,26 +19,33 @@ pub(crate) use exec::SequencePlanner;
 pub(crate) use rule::TimeStretches;
 
 use datafusion::arrow::compute::SortOptions;
-use datafusion::common::{DFSchemaRef, Result, plan_err};
+use datafusion::common::{DFSchema, DFSchemaRef, Result, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 /// The node of logical plans: the rows of each input in the given order, and all rows of an input before
-/// those of the next.
+/// those of the next. The inputs follow one another by a column that is constant in each: with it in front
+/// the order holds over all.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Sequence {
     inputs: Vec<LogicalPlan>,
+    by: usize,
     order: Vec<(usize, SortOptions)>,
+    /// The columns of the first, nullable where they are so in any.
+    schema: DFSchemaRef,
 }
 
 impl Sequence {
-    /// Inputs with the same columns (names and types), ordered by columns (indexes).
+    /// Inputs with the same columns (names and types). Column `by` is constant in each and ascends from one to
+    /// the next; within an input rows are ordered by the columns (indexes) of `order`.
     ///
     /// # Errors
     /// No inputs, columns that differ, and an order by what is no column.
     pub(crate) fn try_new(
         inputs: Vec<LogicalPlan>,
+        by: usize,
         order: Vec<(usize, SortOptions)>,
     ) -> Result<Self> {
         let Some(first) = inputs.first() else {
@@ -54,11 +61,30 @@ impl Sequence {
         if inputs.iter().any(|input| columns(input) != expected) {
             return plan_err!("the inputs of a sequence have different columns");
         }
-        if let Some((at, _)) = order.iter().find(|(at, _)| *at >= expected.len()) {
+        let mut ordered = order.iter().map(|(at, _)| *at).chain([by]);
+        if let Some(at) = ordered.find(|at| *at >= expected.len()) {
             return plan_err!("a sequence is ordered by column {at} of {}", expected.len());
         }
-        Ok(Self { inputs, order })
+        let schema = Arc::new(schema(&inputs)?);
+        Ok(Self {
+            inputs,
+            by,
+            order,
+            schema,
+        })
     }
+}
+
+fn schema(inputs: &[LogicalPlan]) -> Result<DFSchema> {
+    let first = inputs[0].schema();
+    let fields = first.iter().enumerate().map(|(at, (_, field))| {
+        let nullable = inputs
+            .iter()
+            .any(|input| input.schema().field(at).is_nullable());
+        let field = field.as_ref().clone().with_nullable(nullable);
+        (None, Arc::new(field))
+    });
+    DFSchema::new_with_metadata(fields.collect(), first.metadata().clone())
 }
 
 impl PartialOrd for Sequence {
@@ -77,7 +103,7 @@ impl UserDefinedLogicalNodeCore for Sequence {
     }
 
     fn schema(&self) -> &DFSchemaRef {
-        self.inputs[0].schema()
+        &self.schema
     }
 
     fn expressions(&self) -> Vec<Expr> {
@@ -94,6 +120,6 @@ impl UserDefinedLogicalNodeCore for Sequence {
     }
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        Self::try_new(inputs, self.order.clone())
+        Self::try_new(inputs, self.by, self.order.clone())
     }
 }

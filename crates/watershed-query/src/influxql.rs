@@ -63,16 +63,18 @@ impl QueryEngine {
         _options: QueryOptions,
     ) -> std::result::Result<QueryOutput, QueryError> {
         let (engine, database, statement) = (self.clone(), database.clone(), statement.clone());
-        self.plan(async move {
+        let entry = self.registry().enter(&database, &statement);
+        let killed = entry.signal();
+        let planned = self.plan(async move {
             let session = engine.session(&database).await?;
             let planner = Planner {
                 session: &session,
                 now: now(&session),
             };
             let result::Statement { plan, schema } = planner.statement(&statement)?;
-            engine.run(&session, plan, Some(schema)).await
-        })
-        .await
+            engine.run(&session, plan, Some(schema), killed).await
+        });
+        entry.plan(Box::pin(planned)).await
     }
 }
 

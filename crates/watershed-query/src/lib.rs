@@ -8,7 +8,8 @@
 //! 3. Both end in the same leaf, [`scan`]: files and unpersisted rows of one table, pruned, and
 //!    merged where they may hold the same key.
 //! 4. [`QueryEngine`] runs the physical plan under a limit of running queries and of memory, and hands
-//!    back a stream of record batches.
+//!    back a stream of record batches. Meanwhile the query is in the list of [`running`], where it can be
+//!    killed.
 //!
 //! **Invariant:** this crate does not know who keeps the unpersisted rows ([`UnpersistedRows`]) nor who
 //! asks; it never writes.
@@ -24,6 +25,7 @@ mod influxql;
 mod output;
 mod params;
 mod planner;
+mod running;
 mod runs;
 mod scan;
 mod session;
@@ -35,4 +37,5 @@ pub use engine::{QueryEngine, QueryOptions, Settings, SqlDescription, TableListi
 pub use error::QueryError;
 pub use output::QueryOutput;
 pub use params::{ParamValue, Params};
+pub use running::RunningQuery;
 pub use unpersisted::{UnpersistedError, UnpersistedPiece, UnpersistedRows};

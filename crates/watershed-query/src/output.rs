@@ -1,8 +1,9 @@
 //! What a query gives back, and how it is run.
 
 use crate::admission::{Permit, Ticket};
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
+use crate::running::KillSignal;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit, TimestampNanosecondType};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -28,7 +29,7 @@ pub struct QueryOutput {
     pub schema: SchemaRef,
     /// Batches of at most 8192 rows with exactly that schema. The query runs while it is polled: the
     /// stream waits for its turn first, and dropping it cancels the query. An error is the last item;
-    /// [`QueryError::Execution`](crate::QueryError::Execution) tells its kind.
+    /// [`QueryError::execution`](crate::QueryError::execution) tells its kind.
     pub stream: SendableRecordBatchStream,
 }
 
@@ -50,6 +51,7 @@ pub(crate) fn run(
     schema: SchemaRef,
     ticket: Ticket,
     executor: Option<Handle>,
+    killed: KillSignal,
 ) -> QueryOutput {
     let start = async move {
         let Some(permit) = ticket.turn().await else {
@@ -58,7 +60,7 @@ pub(crate) fn run(
         // Operators spawn tasks when they are started, so the start must be on the executor too.
         let start = move || Ok(holding(permit, execute_stream(plan, context)?.boxed()));
         match executor {
-            Some(executor) => Ok(on(&executor, start)),
+            Some(executor) => Ok(on(&executor, start, killed)),
             None => start(),
         }
     };
@@ -79,15 +81,29 @@ fn holding(permit: Permit, rows: Batches) -> Batches {
     .boxed()
 }
 
-/// The same columns under the names, the nullability and the metadata of `schema`.
+/// The same columns under the names, the nullability, the time zones and the metadata of `schema`.
 fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    let columns = batch.columns().to_vec();
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns
+        .map(|(column, field)| in_zone(column, field))
+        .collect();
     Ok(RecordBatch::try_new_with_options(
         Arc::clone(schema),
         columns,
         &options,
     )?)
+}
+
+/// The same instants in the zone of the field, if it has one.
+fn in_zone(column: &ArrayRef, field: &Field) -> ArrayRef {
+    let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = field.data_type() else {
+        return Arc::clone(column);
+    };
+    match column.as_primitive_opt::<TimestampNanosecondType>() {
+        Some(times) => Arc::new(times.clone().with_timezone(Arc::clone(zone))),
+        None => Arc::clone(column),
+    }
 }
 
 fn reader_too_slow() -> DataFusionError {
@@ -106,10 +122,15 @@ impl<T> Drop for AbortOnDrop<T> {
 
 /// The rows that `start` gives, computed on another runtime.
 ///
-/// A reader that takes nothing for [`READER_PATIENCE`] loses its query: it would keep others from running.
-fn on(executor: &Handle, start: impl FnOnce() -> Result<Batches> + Send + 'static) -> Batches {
+/// A reader that takes nothing for [`READER_PATIENCE`] loses its query: it would keep others from running. A
+/// query that is killed ends here at once, even if its reader takes nothing.
+fn on(
+    executor: &Handle,
+    start: impl FnOnce() -> Result<Batches> + Send + 'static,
+    mut killed: KillSignal,
+) -> Batches {
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
-    let task = executor.spawn(async move {
+    let work = async move {
         let mut rows = match start() {
             Ok(rows) => rows,
             Err(error) => {
@@ -128,6 +149,12 @@ fn on(executor: &Handle, start: impl FnOnce() -> Result<Batches> + Send + 'stati
                     return;
                 }
             }
+        }
+    };
+    let task = executor.spawn(async move {
+        tokio::select! {
+            () = killed.wait() => {}
+            () = work => {}
         }
     });
     let state = (receiver, Some(AbortOnDrop(task)));
@@ -148,3 +175,6 @@ fn on(executor: &Handle, start: impl FnOnce() -> Result<Batches> + Send + 'stati
     })
     .boxed()
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@
 mod exec;
 mod filter;
 mod groups;
+mod metrics;
 
 pub(crate) use exec::{ScanExec, ScanRequest, limited};
 pub(crate) use filter::{filter, prunes};

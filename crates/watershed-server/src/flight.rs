@@ -14,6 +14,8 @@ mod ticket;
 
 use crate::auth::{Authorization, Identity, SchemeCase};
 use crate::http::HttpState;
+use crate::http::statement_database::prefix;
+use crate::http::statements;
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
 use arrow_flight::{
@@ -76,10 +78,14 @@ impl Flight {
     }
 
     /// Finds out who asks, and that they may read the database.
-    async fn reader(&self, metadata: &MetadataMap, database: &DatabaseName) -> Result<(), Status> {
+    async fn reader(
+        &self,
+        metadata: &MetadataMap,
+        database: &DatabaseName,
+    ) -> Result<Identity, Status> {
         let identity = self.identify(metadata).await?;
         if identity.may(Right::Read, database) {
-            Ok(())
+            Ok(identity)
         } else {
             Err(Status::permission_denied("Permission denied"))
         }
@@ -87,6 +93,7 @@ impl Flight {
 
     async fn query(
         &self,
+        identity: &Identity,
         database: &DatabaseName,
         plan: &Plan,
         debug: bool,
@@ -100,6 +107,11 @@ impl Flight {
             }
             Plan::InfluxQl { text, params } => {
                 let statement = influxql_statement(text, params)?;
+                let here =
+                    statements::answer_here(&self.state, identity, database, &statement).await;
+                if let Some(answer) = here {
+                    return answer.map_err(Status::invalid_argument);
+                }
                 let output = engine.influxql(database, &statement, options).await;
                 output.map_err(|e| status::of_query(&e))
             }
@@ -115,10 +127,10 @@ impl Flight {
     async fn flight_info(&self, request: Request<FlightDescriptor>) -> Result<FlightInfo, Status> {
         let (metadata, _, descriptor) = request.into_parts();
         let database = ticket::database_of(&metadata)?;
-        self.reader(&metadata, &database).await?;
+        let identity = self.reader(&metadata, &database).await?;
         let debug = ticket::debug_of(&metadata);
         let (plan, read) = self.planned(&metadata, &database, &descriptor, debug)?;
-        let schema = self.schema(&database, &plan, debug).await?;
+        let schema = self.schema(&identity, &database, &plan, debug).await?;
         let endpoint = FlightEndpoint::new().with_ticket(Ticket {
             ticket: read.encode(),
         });
@@ -150,6 +162,7 @@ impl Flight {
     /// The columns that `plan` gives, without running it.
     async fn schema(
         &self,
+        identity: &Identity,
         database: &DatabaseName,
         plan: &Plan,
         debug: bool,
@@ -161,7 +174,7 @@ impl Flight {
             }
             // A query runs when its stream is polled; here it is only planned.
             Plan::InfluxQl { .. } | Plan::Metadata(_) => {
-                self.query(database, plan, debug).await?.schema
+                self.query(identity, database, plan, debug).await?.schema
             }
         };
         Ok(watershed_storage::hydrate_schema(&schema).as_ref().clone())
@@ -184,7 +197,14 @@ fn influxql_statement(
     let params = crate::bind::influxql_params(params).map_err(|e| invalid(e.to_string()))?;
     watershed_influxql::check_all_used(&statements, &params).map_err(|e| invalid(e.to_string()))?;
     bind(&mut statements, &params).map_err(|e| invalid(e.to_string()))?;
-    Ok(statements.remove(0))
+    let statement = statements.remove(0);
+    // The database of a call is in its ticket, and only there.
+    match prefix(&statement) {
+        Some(what) => Err(Status::invalid_argument(format!(
+            "This feature is not implemented: {what}"
+        ))),
+        None => Ok(statement),
+    }
 }
 
 #[tonic::async_trait]
@@ -251,10 +271,10 @@ impl FlightService for Flight {
     ) -> Result<Response<SchemaResult>, Status> {
         let (metadata, _, descriptor) = request.into_parts();
         let database = ticket::database_of(&metadata)?;
-        self.reader(&metadata, &database).await?;
+        let identity = self.reader(&metadata, &database).await?;
         let debug = ticket::debug_of(&metadata);
         let (plan, _) = self.planned(&metadata, &database, &descriptor, debug)?;
-        let schema = self.schema(&database, &plan, debug).await?;
+        let schema = self.schema(&identity, &database, &plan, debug).await?;
         let options = IpcWriteOptions::default();
         let result: SchemaResult = SchemaAsIpc::new(&schema, &options)
             .try_into()
@@ -266,12 +286,12 @@ impl FlightService for Flight {
         let (metadata, _, ticket) = request.into_parts();
         self.state.metrics.queries.inc();
         let read = ReadTicket::decode(&ticket.ticket)?;
-        self.reader(&metadata, &read.database).await?;
+        let identity = self.reader(&metadata, &read.database).await?;
         let plan = command::of_ticket(&read)?;
         let debug = read.debug || ticket::debug_of(&metadata);
         // Waiting for a turn and running happen inside the stream, where the keep-alive covers them. Planning
         // happens before it, so that its errors are the answer of the call; it is not covered.
-        let output = self.query(&read.database, &plan, debug).await?;
+        let output = self.query(&identity, &read.database, &plan, debug).await?;
         let stream: SendableRecordBatchStream = output.stream;
         Ok(Response::new(results::encode(
             Arc::clone(&output.schema),

@@ -12,7 +12,8 @@ mod probe;
 mod query_v1;
 mod query_v3;
 mod respond;
-mod statement_database;
+pub(crate) mod statement_database;
+pub(crate) mod statements;
 mod write;
 
 use crate::auth::{AuthError, Authenticator, Authorization, Identity, SchemeCase, Secret};
@@ -20,7 +21,7 @@ use crate::metrics::Metrics;
 pub(crate) use admission::Admission;
 pub use admission::{Pressure, Refusal};
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
@@ -88,7 +89,9 @@ pub(crate) fn routes(state: HttpState) -> Router {
             "/query",
             get(query_v1::get)
                 .post(query_v1::post)
-                .fallback(method_not_allowed_v1),
+                .fallback(method_not_allowed_v1)
+                // The parts of a multipart body are read by axum, whose own limit is far lower.
+                .layer(DefaultBodyLimit::max(query_v1::REQUEST_BYTES_MAX)),
         )
         .route(
             "/api/v3/query_sql",
@@ -158,21 +161,12 @@ async fn deletes_not_supported() -> ApiError {
     )
 }
 
-/// Marks an answer whose pieces must reach the client as they come.
-#[derive(Debug, Clone, Copy)]
-struct Unbuffered;
-
 /// The shortest answer that is compressed when the client takes gzip: below it fits one packet anyway.
 const COMPRESSED_BYTES_MIN: u16 = 1024;
 
-/// Whether an answer is compressed. A compressor holds bytes back, so not where pieces must arrive one by
-/// one: chunks, and everything gRPC.
-fn is_worth_compressing(
-    _: StatusCode,
-    _: Version,
-    headers: &HeaderMap,
-    extensions: &Extensions,
-) -> bool {
+/// Whether an answer is compressed. The compressor gives out what it has whenever there is nothing more to
+/// compress yet, so chunks reach the client as they come. gRPC compresses its messages itself.
+fn is_worth_compressing(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     let grpc = headers
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
@@ -180,7 +174,7 @@ fn is_worth_compressing(
         .get(CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     let short = length.is_some_and(|bytes| bytes < u64::from(COMPRESSED_BYTES_MIN));
-    !grpc && !short && extensions.get::<Unbuffered>().is_none()
+    !grpc && !short
 }
 
 /// Version, build and request id on every answer; one metric a request.

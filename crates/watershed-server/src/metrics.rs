@@ -39,6 +39,19 @@ pub enum Reason {
     Late,
 }
 
+impl Reason {
+    /// Every one there is.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Writes,
+        Self::Bytes,
+        Self::Buffer,
+        Self::Log,
+        Self::Disk,
+        Self::Stopping,
+        Self::Late,
+    ];
+}
+
 impl EncodeLabelValue for Reason {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
         encoder.write_str(match self {
@@ -140,6 +153,16 @@ impl Metrics {
         self.responses.get_or_create(&StatusClass { status }).inc();
     }
 
+    /// Answers so far of a class: `2xx`, `3xx`, `4xx`, `5xx`.
+    pub(crate) fn responses(&self, status: &'static str) -> u64 {
+        self.responses.get_or_create(&StatusClass { status }).get()
+    }
+
+    /// Writes refused so far for a reason.
+    pub(crate) fn refusals(&self, reason: Reason) -> u64 {
+        self.refused.get_or_create(&Refused { reason }).get()
+    }
+
     pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
         let mut out = String::new();
         text::encode(&mut out, &self.registry.lock())?;
@@ -205,7 +228,7 @@ impl Collector for Process {
 }
 
 /// `None` where there is no such file, and where it has changed its looks.
-fn resident_bytes() -> Option<u64> {
+pub(crate) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

@@ -88,10 +88,29 @@ impl ParquetReader {
         filter: &ScanFilter,
         batch_rows: usize,
     ) -> Result<BoxStream<'static, Result<RecordBatch, Error>>, Error> {
+        let (_, rows) = self
+            .read_extent(path, bytes, schema, filter, batch_rows)
+            .await?;
+        Ok(rows)
+    }
+
+    /// As [`read`](Self::read), with what of the file will be touched.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn read_extent(
+        &self,
+        path: &Path,
+        bytes: u64,
+        schema: SchemaRef,
+        filter: &ScanFilter,
+        batch_rows: usize,
+    ) -> Result<(ScanExtent, BoxStream<'static, Result<RecordBatch, Error>>), Error> {
         let footer = self.footer(path, bytes).await?;
         let plan = guarded(path, || pruning::plan(footer.metadata(), filter))?;
+        let extent = extent(footer.metadata(), &plan);
         if plan.row_groups.is_empty() {
-            return Ok(stream::empty().boxed());
+            return Ok((extent, stream::empty().boxed()));
         }
         let projection = Projection::new(path, &schema, &footer)?;
         let metadata = Arc::clone(footer.metadata());
@@ -114,7 +133,7 @@ impl ParquetReader {
                 Ok(batch) => projection.apply(batch.map_err(|error| Error::read(&path, error))?),
                 Err(_) => Err(panicked(&path)),
             });
-        Ok(ending_with_error(batches).boxed())
+        Ok((extent, ending_with_error(batches).boxed()))
     }
 
     /// What [`read`](Self::read) with that filter would touch; reads the footer only.
@@ -130,18 +149,7 @@ impl ParquetReader {
         let footer = self.footer(path, bytes).await?;
         let metadata = footer.metadata();
         let plan = guarded(path, || pruning::plan(metadata, filter))?;
-        let rows_of = |group: &usize| metadata.row_group(*group).num_rows() as u64;
-        let all = plan.row_groups.iter().map(rows_of).sum();
-        Ok(ScanExtent {
-            row_groups: metadata.num_row_groups(),
-            row_groups_read: plan.row_groups.len(),
-            rows: (0..metadata.num_row_groups())
-                .map(|group| rows_of(&group))
-                .sum(),
-            rows_read: plan
-                .selection
-                .map_or(all, |selection| selection.row_count() as u64),
-        })
+        Ok(extent(metadata, &plan))
     }
 
     async fn footer(&self, path: &Path, bytes: u64) -> Result<ArrowReaderMetadata, Error> {
@@ -190,6 +198,21 @@ impl ParquetReader {
             path: path.clone(),
             bytes,
         }
+    }
+}
+
+/// How much of a file is touched.
+fn extent(metadata: &ParquetMetaData, plan: &pruning::Plan) -> ScanExtent {
+    let rows_of = |group: &usize| metadata.row_group(*group).num_rows() as u64;
+    let all = plan.row_groups.iter().map(rows_of).sum();
+    let selection = plan.selection.as_ref();
+    ScanExtent {
+        row_groups: metadata.num_row_groups(),
+        row_groups_read: plan.row_groups.len(),
+        rows: (0..metadata.num_row_groups())
+            .map(|group| rows_of(&group))
+            .sum(),
+        rows_read: selection.map_or(all, |selection| selection.row_count() as u64),
     }
 }
 

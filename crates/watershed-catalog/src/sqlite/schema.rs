@@ -245,6 +245,19 @@ fn cached(info: DatabaseInfo, tables: BTreeMap<TableName, Arc<TableSchema>>) -> 
 }
 
 /// Marks a database as deleted.
+pub(super) async fn set_retention(
+    connection: &mut SqliteConnection,
+    id: DatabaseId,
+    retention_nanos: Option<i64>,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE database SET retention_nanos = ? WHERE id = ? AND deleted_at IS NULL")
+        .bind(retention_nanos)
+        .bind(id.get())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn delete_database(
     connection: &mut SqliteConnection,
     id: DatabaseId,

@@ -110,6 +110,13 @@ impl Catalog for FaultyCatalog {
     async fn databases(&self) -> Result<Vec<DatabaseInfo>, CatalogError> {
         self.inner.databases().await
     }
+    async fn set_retention(
+        &self,
+        name: &DatabaseName,
+        retention_nanos: Option<i64>,
+    ) -> Result<DatabaseInfo, CatalogError> {
+        self.inner.set_retention(name, retention_nanos).await
+    }
     async fn delete_database(&self, name: &DatabaseName) -> Result<(), CatalogError> {
         self.inner.delete_database(name).await
     }

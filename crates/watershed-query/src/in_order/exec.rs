@@ -56,9 +56,11 @@ impl ExtensionPlanner for SequencePlanner {
         let Some(node) = node.as_any().downcast_ref::<Sequence>() else {
             return Ok(None);
         };
-        let schema = Arc::new(node.inputs[0].schema().as_arrow().clone());
+        let schema = Arc::new(node.schema.as_arrow().clone());
         let order = sort_exprs(&schema, &node.order);
-        let exec = InOrderExec::new(inputs.to_vec(), order, Inputs::Whole, None);
+        let by = sort_exprs(&schema, &[(node.by, SortOptions::new(false, false))]);
+        let kind = Inputs::Whole { by: by[0].clone() };
+        let exec = InOrderExec::new(inputs.to_vec(), schema, order, kind, None);
         Ok(Some(Arc::new(exec)))
     }
 }
@@ -72,10 +74,11 @@ fn sort_exprs(schema: &SchemaRef, order: &[(usize, SortOptions)]) -> Vec<Physica
 }
 
 /// What the node asks of its inputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Inputs {
-    /// Each is one partition in order; one input begins anew. Nothing is said of the order of the output.
-    Whole,
+    /// Each is one partition in order, and one input follows the other in the order of `by`, which is constant
+    /// in each.
+    Whole { by: PhysicalSortExpr },
     /// There is one, whose partitions are in order and follow one another in that order.
     Stretches,
 }
@@ -95,15 +98,20 @@ pub(super) struct InOrderExec {
 }
 
 impl InOrderExec {
-    /// At least one input; all have the same columns.
+    /// At least one input; all have the columns of the schema, nullable or not.
     pub(super) fn new(
         inputs: Vec<Arc<dyn ExecutionPlan>>,
+        schema: SchemaRef,
         order: Vec<PhysicalSortExpr>,
         kind: Inputs,
         fetch: Option<usize>,
     ) -> Self {
-        let equivalence = match kind {
-            Inputs::Whole => EquivalenceProperties::new(inputs[0].schema()),
+        let equivalence = match &kind {
+            Inputs::Whole { by } => {
+                let mut known = EquivalenceProperties::new(schema);
+                known.add_ordering([by.clone()].into_iter().chain(order.clone()));
+                known
+            }
             Inputs::Stretches => {
                 // What is constant or equal in each partition need not be so in all.
                 let mut known = inputs[0].equivalence_properties().clone();
@@ -141,7 +149,7 @@ impl ExecutionPlan for InOrderExec {
 
     fn input_distribution_requirements(&self) -> InputDistributionRequirements {
         let distribution = match self.kind {
-            Inputs::Whole => Distribution::SinglePartition,
+            Inputs::Whole { .. } => Distribution::SinglePartition,
             Inputs::Stretches => Distribution::UnspecifiedDistribution,
         };
         InputDistributionRequirements::new(vec![distribution; self.inputs.len()])
@@ -183,7 +191,14 @@ impl ExecutionPlan for InOrderExec {
             return internal_err!("a sequence keeps the number of its inputs");
         }
         let order = self.order.clone();
-        Ok(Arc::new(Self::new(children, order, self.kind, self.fetch)))
+        let kind = self.kind.clone();
+        Ok(Arc::new(Self::new(
+            children,
+            self.schema(),
+            order,
+            kind,
+            self.fetch,
+        )))
     }
 
     fn with_new_children(

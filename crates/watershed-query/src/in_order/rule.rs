@@ -99,7 +99,13 @@ fn in_order(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPla
     };
     let order = order.iter().cloned().collect();
     let input = chain.over(sorted)?;
-    let exec = InOrderExec::new(vec![input], order, Inputs::Stretches, fetch);
+    let exec = InOrderExec::new(
+        vec![Arc::clone(&input)],
+        input.schema(),
+        order,
+        Inputs::Stretches,
+        fetch,
+    );
     Ok(Some(Arc::new(exec)))
 }
 

@@ -82,6 +82,8 @@ impl Relation {
     /// The value of a column in a row; the null value when there is no such column.
     pub(super) fn value(&self, name: &str) -> Value {
         match self.columns.get(name) {
+            // What is null in every row of a subquery is as good as not there.
+            Some(found) if found.value_type == ValueType::Null => Value::null(),
             Some(found) if found.widened => Value::new(
                 cast(column(&found.plan_name), DataType::Float64),
                 ValueType::Float,

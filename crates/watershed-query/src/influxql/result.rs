@@ -7,7 +7,6 @@ use super::error::{Error, Result, invalid};
 use super::functions::Class;
 use super::plan::{Planned, PlannedField, RANK, field_column, group_column};
 use super::relation::{TIME, column};
-use super::scalar::in_zone;
 use super::select::Query;
 use super::types::{Value, ValueType, time_data_type};
 use crate::in_order::Sequence;
@@ -15,9 +14,7 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::expr::Sort;
-use datafusion::logical_expr::{
-    EmptyRelation, Expr as PlanExpr, Extension, LogicalPlan, LogicalPlanBuilder, lit,
-};
+use datafusion::logical_expr::{EmptyRelation, Extension, LogicalPlan, LogicalPlanBuilder, lit};
 use std::collections::HashMap;
 use std::sync::Arc;
 use watershed_model::ColumnType;
@@ -71,7 +68,7 @@ pub(super) fn statement(parts: Vec<Planned>, query: &Query) -> Result<Statement>
     let merged = Merged::of(&parts)?;
     let schema = schema(&parts, &merged, query);
     let plan = sorted(parts, &merged, query)?;
-    let mut exprs = vec![column(MEASUREMENT), zoned(query)];
+    let mut exprs = vec![column(MEASUREMENT), column(TIME)];
     exprs.extend(
         hidden_groups(&merged, query)
             .into_iter()
@@ -125,28 +122,41 @@ fn sorted(parts: Vec<Planned>, merged: &Merged, query: &Query) -> Result<Logical
         inputs.push(aligned(part, merged)?);
     }
     let order = order(merged, query, ranked);
+    let mut sorts: Vec<Sort> = order
+        .iter()
+        .map(|(name, options)| column(name).sort(!options.descending, options.nulls_first))
+        .collect();
     if inputs.len() > 1 {
-        let schema = Arc::clone(inputs[0].schema());
-        let columns = order.iter().map(|(name, options)| {
-            let at = schema.index_of_column_by_name(None, name);
-            at.map(|at| (at, *options))
-                .ok_or_else(|| Error::Invalid(format!("no column {name} to sort by")))
-        });
-        let columns = columns.collect::<Result<Vec<_>>>()?;
-        let inputs = inputs.into_iter().map(LogicalPlanBuilder::build);
-        let inputs = inputs.collect::<datafusion::common::Result<Vec<_>>>()?;
-        let node = Arc::new(Sequence::try_new(inputs, columns)?);
-        return Ok(LogicalPlanBuilder::from(LogicalPlan::Extension(
-            Extension { node },
-        )));
+        // It has that order already; who says so by a sort keeps it through whatever comes above.
+        sorts.insert(0, column(MEASUREMENT).sort(true, false));
+        return Ok(sequence(inputs, &order)?.sort(sorts)?);
     }
-    let order = order
-        .into_iter()
-        .map(|(name, options)| column(&name).sort(!options.descending, options.nulls_first));
     match inputs.pop() {
-        Some(only) => Ok(only.sort(order.collect::<Vec<Sort>>())?),
+        Some(only) => Ok(only.sort(sorts)?),
         None => invalid("nothing to select from"),
     }
+}
+
+/// The rows of tables in name order, each ordered as given.
+fn sequence(
+    inputs: Vec<LogicalPlanBuilder>,
+    order: &[(String, SortOptions)],
+) -> Result<LogicalPlanBuilder> {
+    let inputs = inputs.into_iter().map(LogicalPlanBuilder::build);
+    let inputs = inputs.collect::<datafusion::common::Result<Vec<_>>>()?;
+    let schema = Arc::clone(inputs[0].schema());
+    let index = |name: &str| {
+        let at = schema.index_of_column_by_name(None, name);
+        at.ok_or_else(|| Error::Invalid(format!("no column {name} to sort by")))
+    };
+    let columns = order
+        .iter()
+        .map(|(name, options)| Ok((index(name)?, *options)))
+        .collect::<Result<Vec<_>>>()?;
+    let node = Arc::new(Sequence::try_new(inputs, index(MEASUREMENT)?, columns)?);
+    Ok(LogicalPlanBuilder::from(LogicalPlan::Extension(
+        Extension { node },
+    )))
 }
 
 /// The order of the rows of one table: by group, time, and then the selected tags.
@@ -172,13 +182,6 @@ fn order(merged: &Merged, query: &Query, ranked: bool) -> Vec<(String, SortOptio
         .chain(tags)
         .chain(rank)
         .collect()
-}
-
-fn zoned(query: &Query) -> PlanExpr {
-    match query.clauses.zone {
-        Some(zone) => in_zone(column(TIME), zone.name()).alias(TIME),
-        None => column(TIME),
-    }
 }
 
 /// Where a tag that is grouped by is selected under its own name. Beside a selector in time buckets it is

@@ -8,7 +8,7 @@ use arrow::array::{
 };
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType, UInt64Type};
-use datafusion::common::{Result, ScalarValue, exec_datafusion_err, internal_err, plan_err};
+use datafusion::common::{Result, exec_datafusion_err, internal_err, plan_err};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -290,60 +290,6 @@ impl ScalarUDFImpl for MatchFunction {
             other => return internal_err!("a regular expression on {other}"),
         };
         Ok(ColumnarValue::Array(Arc::new(matched)))
-    }
-}
-
-/// The same instant as the wall clock of a zone shows it: the type gets the zone, the value stays.
-pub(super) fn in_zone(time: Expr, zone: &str) -> Expr {
-    let signature = Signature::any(1, Volatility::Immutable);
-    ScalarUDF::from(ZoneFunction {
-        zone: Arc::from(zone),
-        signature,
-    })
-    .call(vec![time])
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct ZoneFunction {
-    zone: Arc<str>,
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for ZoneFunction {
-    fn name(&self) -> &str {
-        "influxql_zone"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        let unit = arrow::datatypes::TimeUnit::Nanosecond;
-        Ok(DataType::Timestamp(unit, Some(Arc::clone(&self.zone))))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        match args.args.first() {
-            Some(ColumnarValue::Scalar(ScalarValue::TimestampNanosecond(nanos, _))) => {
-                let zone = Some(Arc::clone(&self.zone));
-                Ok(ColumnarValue::Scalar(ScalarValue::TimestampNanosecond(
-                    *nanos, zone,
-                )))
-            }
-            _ => {
-                let times = array(&args, 0)?;
-                let times = times.as_primitive::<TimestampNanosecondType>().clone();
-                let zoned = times.with_timezone(Arc::clone(&self.zone));
-                Ok(ColumnarValue::Array(Arc::new(zoned)))
-            }
-        }
-    }
-
-    fn output_ordering(&self, inputs: &[ExprProperties]) -> Result<SortProperties> {
-        Ok(inputs
-            .first()
-            .map_or(SortProperties::Unordered, |time| time.sort_properties))
     }
 }
 

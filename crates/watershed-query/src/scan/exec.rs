@@ -1,6 +1,7 @@
 //! The plan node.
 
 use super::groups::{Group, Piece, group, spread, stretches};
+use super::metrics::ScanMetrics;
 use super::{Error, Sources};
 use crate::UnpersistedPiece;
 use crate::session::BATCH_ROWS;
@@ -19,7 +20,7 @@ use datafusion::physical_expr::{
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions,
 };
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
@@ -56,6 +57,8 @@ pub(crate) struct ScanRequest {
 pub(crate) struct ScanExec {
     read: Arc<Read>,
     partitions: Vec<Vec<Group>>,
+    /// The partitions of the table, of which the groups are a part.
+    table_partitions: usize,
     rows: Precision<usize>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
@@ -101,10 +104,11 @@ impl ScanExec {
             request.filter.times = request.filter.times.intersect(&kept);
         }
         let read = Arc::new(Read::new(&request, oldest, sources)?);
-        let groups = if request.filter.times.is_empty() {
-            Vec::new()
+        let (groups, table_partitions) = if request.filter.times.is_empty() {
+            (Vec::new(), 0)
         } else {
-            group(pieces(&read, sources).await?, request.filter.times)
+            let (pieces, partitions) = pieces(&read, sources).await?;
+            (group(pieces, request.filter.times), partitions)
         };
         let rows = row_count(&read, &groups);
         let partitions = spread(groups, request.target_partitions);
@@ -113,6 +117,7 @@ impl ScanExec {
         Ok(Self {
             read,
             partitions,
+            table_partitions,
             rows,
             properties,
             metrics,
@@ -139,11 +144,11 @@ impl ScanExec {
         tags.chain([TIME_COLUMN])
     }
 
-    /// The same rows with one partition for each group, each in key order. `None` when there are more than
-    /// [`MERGED_MAX`] groups, which would have to be open all at once.
+    /// The same rows with one partition for each group, each in key order. `None` when there is no group, and
+    /// when there are more than [`MERGED_MAX`], which would have to be open all at once.
     pub(crate) fn by_group(&self) -> Option<Self> {
         let groups = self.partitions.iter().flatten();
-        if groups.clone().count() > MERGED_MAX {
+        if !(1..=MERGED_MAX).contains(&groups.clone().count()) {
             return None;
         }
         self.with_partitions(groups.map(|group| vec![group.clone()]).collect())
@@ -168,6 +173,7 @@ impl ScanExec {
         Some(Self {
             read: Arc::clone(&self.read),
             partitions,
+            table_partitions: self.table_partitions,
             rows: self.rows,
             properties,
             metrics: self.metrics.clone(),
@@ -175,8 +181,9 @@ impl ScanExec {
     }
 }
 
-/// Every piece that may hold rows of the scan. The order of the two questions matters, see the module.
-async fn pieces(read: &Read, sources: &Sources) -> Result<Vec<Piece>, Error> {
+/// Every piece that may hold rows of the scan, and the number of partitions of the table. The order of the
+/// two questions matters, see the module.
+async fn pieces(read: &Read, sources: &Sources) -> Result<(Vec<Piece>, usize), Error> {
     let keyed = Arc::clone(&read.keyed);
     let unpersisted = sources
         .unpersisted
@@ -187,13 +194,15 @@ async fn pieces(read: &Read, sources: &Sources) -> Result<Vec<Piece>, Error> {
         .table_files(read.table.id(), read.filter.times)
         .await?;
     let persisted = Persisted::new(&listed.progress);
+    let of_files = listed.progress.iter().map(|progress| &progress.partition);
+    let of_rows = unpersisted.iter().map(|piece| &piece.partition);
+    let partitions = of_files.chain(of_rows).collect::<BTreeSet<_>>().len();
     let rows = unpersisted
         .into_iter()
         .filter(|piece| !persisted.holds(piece))
         .map(Piece::Rows);
-    Ok(rows
-        .chain(listed.files.into_iter().map(Piece::File))
-        .collect())
+    let pieces = rows.chain(listed.files.into_iter().map(Piece::File));
+    Ok((pieces.collect(), partitions))
 }
 
 /// How far every writer has persisted every partition.
@@ -298,17 +307,21 @@ impl Read {
     }
 
     /// The rows of a group, with the columns that come out.
-    fn group(self: &Arc<Self>, group: &Group) -> BoxStream<'static, Result<RecordBatch>> {
+    fn group(
+        self: &Arc<Self>,
+        group: &Group,
+        metrics: &ScanMetrics,
+    ) -> BoxStream<'static, Result<RecordBatch>> {
         let rows = if group.needs_merge() {
             let inputs = group
                 .pieces
                 .iter()
-                .map(|piece| self.piece(piece, &self.keyed))
+                .map(|piece| self.piece(piece, &self.keyed, metrics))
                 .collect();
             dedup::merge(Arc::clone(&self.keyed), inputs, BATCH_ROWS)
         } else {
             match group.pieces.first() {
-                Some(piece) => self.piece(piece, &self.lean),
+                Some(piece) => self.piece(piece, &self.lean, metrics),
                 None => stream::empty().boxed(),
             }
         };
@@ -330,10 +343,12 @@ impl Read {
         self: &Arc<Self>,
         piece: &Piece,
         schema: &SchemaRef,
+        metrics: &ScanMetrics,
     ) -> BoxStream<'static, Result<RecordBatch, watershed_storage::Error>> {
         let schema = Arc::clone(schema);
         match piece {
             Piece::Rows(piece) => {
+                metrics.unpersisted(piece.rows());
                 let batches = piece.batches.clone();
                 let small = batches.into_iter().flat_map(slices);
                 let projected = move |batch| Ok(project_arrow(&batch, &schema)?);
@@ -343,10 +358,14 @@ impl Read {
                 let read = Arc::clone(self);
                 let path = parquet_path(row.database, row.table, &row.partition, row.file.id);
                 let bytes = row.file.bytes;
+                let metrics = metrics.clone();
                 let open = async move {
-                    read.reader
-                        .read(&path, bytes, schema, &read.filter, BATCH_ROWS)
-                        .await
+                    let opened =
+                        read.reader
+                            .read_extent(&path, bytes, schema, &read.filter, BATCH_ROWS);
+                    let (extent, rows) = opened.await?;
+                    metrics.opened(&extent);
+                    Ok::<_, watershed_storage::Error>(rows)
                 };
                 stream::once(open).try_flatten().boxed()
             }
@@ -462,13 +481,13 @@ impl ExecutionPlan for ScanExec {
         let Some(groups) = self.partitions.get(partition) else {
             return internal_err!("a scan has no partition {partition}");
         };
-        let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let read = Arc::clone(&self.read);
+        let metrics = ScanMetrics::new(&self.metrics, partition);
+        let (read, of_groups) = (Arc::clone(&self.read), metrics.clone());
         let rows = stream::iter(groups.clone())
-            .flat_map(move |group| read.group(&group))
+            .flat_map(move |group| read.group(&group, &of_groups))
             .boxed();
         let counted = limited(rows, self.read.limit).inspect_ok(move |batch| {
-            metrics.record_output(batch.num_rows());
+            metrics.output(batch.num_rows());
         });
         let schema = Arc::clone(&self.read.output);
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, counted)))
@@ -503,10 +522,13 @@ impl DisplayAs for ScanExec {
             .map(Piece::rows)
             .sum();
         let merged = groups().filter(|group| group.needs_merge()).count();
+        let partitions: BTreeSet<_> = pieces().map(Piece::partition).collect();
         write!(
             f,
-            "ScanExec: table={}, files={files}, unpersisted_rows={rows}, groups={}, dedup_groups={merged}, time=",
+            "ScanExec: table={}, partitions={}/{}, files={files}, unpersisted_rows={rows}, groups={}, dedup_groups={merged}, time=",
             self.read.table.name(),
+            partitions.len(),
+            self.table_partitions,
             groups().count(),
         )?;
         fmt_times(self.read.filter.times, f)?;

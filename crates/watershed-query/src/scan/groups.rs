@@ -18,7 +18,7 @@ pub(super) enum Piece {
 }
 
 impl Piece {
-    fn partition(&self) -> &PartitionKey {
+    pub(super) fn partition(&self) -> &PartitionKey {
         match self {
             Self::File(file) => &file.partition,
             Self::Rows(piece) => &piece.partition,

@@ -86,3 +86,35 @@ async fn plans_of_dashboard_queries() {
     }
     assert_eq!(found.trim_end(), golden.trim_end());
 }
+
+#[tokio::test]
+async fn explain_analyze_tells_what_was_pruned() {
+    let world = world().await;
+    let query = "ANALYZE SELECT usage FROM cpu WHERE host = 'a' \
+                 AND time >= '2024-01-02T00:00:00Z' AND time < '2024-01-03T00:00:00Z'";
+    let statements = parse_statements(&format!("EXPLAIN {query}")).unwrap();
+    let output = world
+        .engine
+        .influxql(&world.database, &statements[0], QueryOptions::default())
+        .await
+        .unwrap();
+    let batches: Vec<_> = output.stream.try_collect().await.unwrap();
+    let plans = batches[0].column(1).as_string::<i32>().value(0).to_owned();
+    let scan = plans
+        .lines()
+        .find(|line| line.contains("ScanExec"))
+        .unwrap();
+    for wanted in [
+        "partitions=1/3",
+        "files=1",
+        "files_read=1",
+        "row_groups=1",
+        "row_groups_read=1",
+        "file_rows=6",
+        "file_rows_read=4",
+        "unpersisted_rows_read=0",
+        "output_rows=4",
+    ] {
+        assert!(scan.contains(wanted), "{wanted} in {scan}");
+    }
+}

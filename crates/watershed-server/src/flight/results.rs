@@ -53,7 +53,7 @@ pub(super) fn encode(
 }
 
 fn status_of(error: DataFusionError) -> Status {
-    super::status::of_query(&QueryError::Execution(error))
+    super::status::of_query(&QueryError::execution(error))
 }
 
 type Batches = BoxStream<'static, Result<RecordBatch, Status>>;

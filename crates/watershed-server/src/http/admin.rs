@@ -20,7 +20,7 @@ use watershed_catalog::{
 use watershed_model::{Action, DatabaseName, Permission, Resource, Timestamp, TokenId};
 
 /// The shortest retention period: anything shorter is more likely a mistake of units than a wish.
-const RETENTION_NANOS_MIN: i64 = 3_600_000_000_000;
+pub(super) const RETENTION_NANOS_MIN: i64 = 3_600_000_000_000;
 
 /// The most columns a database may allow in a table.
 const COLUMNS_MAX_CEILING: u32 = 1000;

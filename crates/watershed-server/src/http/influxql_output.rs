@@ -13,11 +13,23 @@ mod segments;
 mod value;
 
 use csv::CsvEncoder;
-pub(super) use json::UnsupportedValue;
 use json::{Indenter, JsonEncoder};
 use msgpack::MsgpackEncoder;
 pub(super) use segments::{Segment, Segments, SeriesHead};
-pub(super) use value::Epoch;
+pub(super) use value::{Cell, Cells, Epoch};
+
+/// Why rows can't be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unwritable {
+    /// A float that JSON has no word for. 1.x fails the whole answer with this text.
+    #[error("json: unsupported value: {0}")]
+    Value(&'static str),
+    /// More than is held for a format that needs all of them at once.
+    #[error(
+        "the result of the statement passes {0} bytes; use chunked=true or another format, which are sent as they come, or a LIMIT"
+    )]
+    TooLong(usize),
+}
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +100,8 @@ impl Encoder {
     }
 
     /// # Errors
-    /// A float that the format can't hold. The statement must then be ended with that error.
-    pub(super) fn segment(&mut self, id: usize, segment: Segment) -> Result<(), UnsupportedValue> {
+    /// [`Unwritable`]. The statement must then be ended with that error.
+    pub(super) fn segment(&mut self, id: usize, segment: Segment) -> Result<(), Unwritable> {
         self.last = Some(Open {
             continues: segment.continues,
             more: segment.more,
@@ -97,7 +109,7 @@ impl Encoder {
         match &mut self.kind {
             Kind::Json(encoder) => encoder.segment(id, &segment)?,
             Kind::Csv(encoder) => encoder.segment(&segment),
-            Kind::Msgpack(encoder) => encoder.segment(id, segment),
+            Kind::Msgpack(encoder) => encoder.segment(id, &segment)?,
         }
         Ok(())
     }

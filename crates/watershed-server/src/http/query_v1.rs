@@ -3,42 +3,35 @@
 //! 1. Gather the parameters from URL and body;
 //! 2. find out who asks;
 //! 3. parse all statements: a syntax error anywhere is `400`;
-//! 4. find each statement's database and check the right to read it;
+//! 4. find out what each statement works on and check the right to it ([`statements`](super::statements));
 //! 5. run the statements one after another, writing the answer as rows come. An error of one statement
 //!    is part of the answer and does not stop the next.
 
-use super::body::read_body;
-use super::body_buffers::BodyBuffers;
-use super::compat::{ApiError, Code, Dialect, chain};
-use super::influxql_output::{Encoder, Epoch, Form, Format, Segments};
+mod parameters;
+
+use super::compat::{ApiError, Code, Dialect};
+use super::influxql_output::{Encoder, Epoch, Form, Format, Segment, Segments};
 use super::params::Params;
-use super::statement_database::{Defaults, lift};
-use super::write::catalog_error;
-use super::{HttpState, Prefer, Unbuffered, authenticate};
+use super::statement_database::Defaults;
+use super::statements::{self, Failure, Rows, Target, execution_error};
+use super::{HttpState, Prefer, authenticate};
 use crate::auth::Identity;
 use crate::bind::{ParamsJsonError, influxql_params, params_from_json};
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Multipart, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use datafusion::common::DataFusionError;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt as _;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
+use parameters::body_params;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use watershed_catalog::{CatalogError, DatabaseSettings, NewDatabase};
-use watershed_influxql::{CreateDatabase, ParamValue, Statement, bind, parse_statements};
-use watershed_model::{Action, DatabaseName, ErrorKind};
-use watershed_query::{QueryError, QueryOptions, QueryOutput};
+use watershed_influxql::{ParamValue, Statement, parse_statements};
 
 /// The most bytes of a request with its statements. 1.x users upload files of statements.
-const REQUEST_BYTES_MAX: usize = 16 << 20;
+pub(super) const REQUEST_BYTES_MAX: usize = 16 << 20;
 
 /// Rows in a chunk when the client does not say.
 const CHUNK_ROWS_DEFAULT: usize = 10_000;
@@ -90,100 +83,6 @@ fn url_params(query: &str) -> Result<Params, ApiError> {
     Params::parse(query, &[]).map_err(|e| ApiError::invalid(e.to_string()))
 }
 
-/// Reads what the body says, by its type.
-async fn body_params(url: &mut Params, request: Request) -> Result<Params, ApiError> {
-    let kind = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok());
-    let kind = kind.map(|k| {
-        k.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-    });
-    match kind.as_deref() {
-        Some("application/x-www-form-urlencoded") => {
-            let body = body_text(request).await?;
-            Params::parse(&body, &[]).map_err(|e| ApiError::invalid(e.to_string()))
-        }
-        Some("multipart/form-data") => multipart_params(request).await,
-        // Clients send all kinds of types with an empty body and everything in the URL.
-        _ if url.contains("q") => Ok(Params::default()),
-        Some("application/json") => json_params(&body_text(request).await?),
-        None | Some("application/vnd.influxql") => {
-            let mut params = Params::default();
-            let text = body_text(request).await?;
-            if !text.is_empty() {
-                params.set("q", text);
-            }
-            Ok(params)
-        }
-        Some(other) => Err(ApiError::invalid(format!("invalid mime type ({other})"))),
-    }
-}
-
-async fn body_text(request: Request) -> Result<String, ApiError> {
-    let (head, body) = request.into_parts();
-    let body = read_body(
-        &head.headers,
-        body,
-        REQUEST_BYTES_MAX,
-        &BodyBuffers::default(),
-    )
-    .await?;
-    String::from_utf8(body.into())
-        .map_err(|e| ApiError::invalid(format!("body content is not valid utf8: {e}")))
-}
-
-async fn multipart_params(request: Request) -> Result<Params, ApiError> {
-    const PARTS: [&str; 9] = [
-        "db",
-        "rp",
-        "q",
-        "epoch",
-        "pretty",
-        "chunked",
-        "chunk_size",
-        "chunked_size",
-        "params",
-    ];
-    let mut parts = Multipart::from_request(request, &())
-        .await
-        .map_err(|_| ApiError::invalid("A boundary header is required for multipart upload"))?;
-    let mut params = Params::default();
-    let mut bytes = 0;
-    let bad = |e: axum::extract::multipart::MultipartError| ApiError::invalid(e.body_text());
-    while let Some(part) = parts.next_field().await.map_err(bad)? {
-        let Some(name) = part.name().filter(|n| PARTS.contains(n)).map(str::to_owned) else {
-            continue;
-        };
-        let text = part.text().await.map_err(bad)?;
-        bytes += text.len();
-        if bytes > REQUEST_BYTES_MAX {
-            return Err(ApiError::too_large(REQUEST_BYTES_MAX));
-        }
-        params.set(name, text);
-    }
-    Ok(params)
-}
-
-fn json_params(body: &str) -> Result<Params, ApiError> {
-    let bad = |e: &dyn std::fmt::Display| ApiError::invalid(format!("invalid request body: {e}"));
-    let members: BTreeMap<String, serde_json::Value> =
-        serde_json::from_str(body).map_err(|e| bad(&e))?;
-    let mut params = Params::default();
-    for (name, value) in members {
-        match value {
-            serde_json::Value::Null => {}
-            serde_json::Value::String(text) => params.set(name, text),
-            other => params.set(name, other.to_string()),
-        }
-    }
-    Ok(params)
-}
-
 /// What is asked, read and checked.
 struct Job {
     statements: Vec<(Statement, Target)>,
@@ -191,15 +90,6 @@ struct Job {
     chunk_rows: usize,
     params: BTreeMap<String, ParamValue>,
     identity: Identity,
-}
-
-/// What a statement works on.
-enum Target {
-    /// The whole server: `SHOW DATABASES`, `CREATE DATABASE`.
-    Server,
-    Database(DatabaseName),
-    /// Known to fail before it runs.
-    Failed(String),
 }
 
 async fn run(
@@ -212,9 +102,7 @@ async fn run(
     state.metrics.queries.inc();
     let job = job(params, headers, identity)?;
     for (_, target) in &job.statements {
-        if let Target::Database(name) = target
-            && !job.identity.may(Action::Read, name)
-        {
+        if !target.is_allowed(&job.identity) {
             return Err(ApiError::forbidden());
         }
     }
@@ -265,7 +153,7 @@ fn job(mut params: Params, headers: &HeaderMap, identity: Identity) -> Result<Jo
         .map_err(|e| ApiError::invalid(format!("error parsing query: {e}")))?
         .into_iter()
         .map(|mut statement| {
-            let target = target(&mut statement, defaults);
+            let target = Target::of(&mut statement, defaults);
             (statement, target)
         })
         .collect();
@@ -313,24 +201,6 @@ fn accepted(headers: &HeaderMap) -> Format {
     best.map_or(Format::Json, |(format, _)| format)
 }
 
-fn target(statement: &mut Statement, defaults: Defaults<'_>) -> Target {
-    match statement {
-        Statement::ShowDatabases | Statement::CreateDatabase(_) => return Target::Server,
-        Statement::Select(_)
-        | Statement::Explain(_)
-        | Statement::ShowMeasurements(_)
-        | Statement::ShowFieldKeys(_)
-        | Statement::ShowTagKeys(_)
-        | Statement::ShowTagValues(_)
-        | Statement::ShowRetentionPolicies(_) => {}
-        refused => return Target::Failed(format!("not implemented: {}", refused.name())),
-    }
-    match lift(statement, defaults) {
-        Ok(database) => Target::Database(database),
-        Err(error) => Target::Failed(error.to_string()),
-    }
-}
-
 /// Collects the beginning of the answer, then passes the rest on as it comes.
 async fn respond(
     format: Format,
@@ -369,11 +239,7 @@ async fn respond(
         Body::from_stream(pieces)
     };
     let kind = HeaderValue::from_static(format.content_type());
-    let mut response = ([(CONTENT_TYPE, kind)], body).into_response();
-    if unbuffered {
-        response.extensions_mut().insert(Unbuffered);
-    }
-    Ok(response)
+    Ok(([(CONTENT_TYPE, kind)], body).into_response())
 }
 
 /// Runs the statements and sends the answer piece by piece.
@@ -388,15 +254,14 @@ async fn produce(state: HttpState, job: Job, send: mpsc::Sender<Bytes>) -> Resul
         sent: false,
     };
     for (id, (statement, target)) in job.statements.into_iter().enumerate() {
-        let rows = answer_statement(&state, &job.identity, statement, target, &job.params).await;
+        let rows = statements::answer(&state, &job.identity, statement, target, &job.params).await;
         let error = match rows {
-            Ok(Some(rows)) => match out.rows(id, rows, job.chunk_rows).await {
+            Ok(rows) => match out.rows(id, rows, job.chunk_rows).await {
                 Ok(()) => None,
                 Err(Stop::Gone) => return Ok(()),
                 Err(Stop::Unwritable(text)) if !out.sent => return Err(ApiError::invalid(text)),
                 Err(Stop::Unwritable(text) | Stop::Failed(text)) => Some(text),
             },
-            Ok(None) => None,
             // Overload is not the statement's fault: the request is worth repeating as it is.
             Err(Failure::Overloaded(text)) if !out.sent => {
                 return Err(ApiError::new(Code::Unavailable, text));
@@ -432,21 +297,33 @@ struct Output {
 }
 
 impl Output {
-    async fn rows(&mut self, id: usize, rows: QueryOutput, chunk_rows: usize) -> Result<(), Stop> {
-        let mut segments = Segments::new(rows.stream, chunk_rows);
-        loop {
-            let segment = segments
-                .next()
-                .await
-                .map_err(|e| Stop::Failed(execution_error(e)))?;
-            let Some(segment) = segment else {
-                return Ok(());
-            };
-            self.encoder
-                .segment(id, segment)
-                .map_err(|e| Stop::Unwritable(e.to_string()))?;
-            self.flush_if_due().await.map_err(|Gone| Stop::Gone)?;
+    async fn rows(&mut self, id: usize, rows: Rows, chunk_rows: usize) -> Result<(), Stop> {
+        match rows {
+            Rows::None => Ok(()),
+            Rows::Series(list) => {
+                for segment in list {
+                    self.segment(id, segment).await?;
+                }
+                Ok(())
+            }
+            Rows::Query(output) => {
+                let mut segments = Segments::new(output.stream, chunk_rows);
+                loop {
+                    let segment = segments.next().await;
+                    let segment = segment.map_err(|e| Stop::Failed(execution_error(e)))?;
+                    match segment {
+                        Some(segment) => self.segment(id, segment).await?,
+                        None => return Ok(()),
+                    }
+                }
+            }
         }
+    }
+
+    async fn segment(&mut self, id: usize, segment: Segment) -> Result<(), Stop> {
+        let written = self.encoder.segment(id, segment);
+        written.map_err(|e| Stop::Unwritable(e.to_string()))?;
+        self.flush_if_due().await.map_err(|Gone| Stop::Gone)
     }
 
     async fn flush_if_due(&mut self) -> Result<(), Gone> {
@@ -469,117 +346,3 @@ impl Output {
 
 /// The client went away.
 struct Gone;
-
-fn execution_error(error: DataFusionError) -> String {
-    let error = QueryError::Execution(error);
-    tracing::debug!(error = chain(&error), "a query failed while it ran");
-    error.to_string()
-}
-
-/// Why a statement has no rows to show.
-enum Failure {
-    /// A limit of the server is reached.
-    Overloaded(String),
-    /// The statement's own error, part of the answer.
-    Statement(String),
-}
-
-impl From<String> for Failure {
-    fn from(text: String) -> Self {
-        Self::Statement(text)
-    }
-}
-
-/// The rows of one statement; `None` when it has none to show.
-async fn answer_statement(
-    state: &HttpState,
-    identity: &Identity,
-    mut statement: Statement,
-    target: Target,
-    params: &BTreeMap<String, ParamValue>,
-) -> Result<Option<QueryOutput>, Failure> {
-    let database = match target {
-        Target::Failed(text) => return Err(text.into()),
-        Target::Server => return Ok(server_statement(state, identity, &statement).await?),
-        Target::Database(name) => name,
-    };
-    bind(std::slice::from_mut(&mut statement), params).map_err(|e| e.to_string())?;
-    let output = state
-        .query
-        .influxql(&database, &statement, QueryOptions::default())
-        .await;
-    output
-        .map(Some)
-        .map_err(|error| query_failure(&database, &error))
-}
-
-fn query_failure(database: &DatabaseName, error: &QueryError) -> Failure {
-    match error {
-        // Both texts are looked for: the first by v3 clients, the second by 1.x clients.
-        QueryError::DatabaseNotFound(_) => Failure::Statement(format!(
-            "Database {database} not found (database not found: {database})"
-        )),
-        other if matches!(other.kind(), ErrorKind::Exhausted | ErrorKind::Unavailable) => {
-            Failure::Overloaded(other.to_string())
-        }
-        other => Failure::Statement(other.to_string()),
-    }
-}
-
-async fn server_statement(
-    state: &HttpState,
-    identity: &Identity,
-    statement: &Statement,
-) -> Result<Option<QueryOutput>, String> {
-    match statement {
-        Statement::CreateDatabase(create) if identity.is_operator() => {
-            create_database(state, create).await.map(|()| None)
-        }
-        Statement::ShowDatabases => {
-            let databases = state
-                .catalog
-                .databases()
-                .await
-                .map_err(|e| catalog_error(&e).message)?;
-            let names = databases
-                .iter()
-                .map(|d| &d.name)
-                .filter(|name| identity.may_see(name));
-            let names = names.map(|name| name.as_str().to_owned()).collect();
-            names_output(names).map(Some)
-        }
-        refused => Err(format!("not implemented: {}", refused.name())),
-    }
-}
-
-/// The answer of `SHOW DATABASES`, in the layout of all InfluxQL results.
-fn names_output(names: Vec<String>) -> Result<QueryOutput, String> {
-    let measurement = Field::new("iox::measurement", DataType::Utf8, false);
-    let name = Field::new("name", DataType::Utf8, false);
-    let schema = Arc::new(Schema::new(vec![measurement, name]));
-    let series = StringArray::from(vec!["databases"; names.len()]);
-    let columns: Vec<ArrayRef> = vec![Arc::new(series), Arc::new(StringArray::from(names))];
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|e| e.to_string())?;
-    let batches = futures::stream::iter([Ok(batch)]);
-    let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), batches));
-    Ok(QueryOutput { schema, stream })
-}
-
-/// Creates a database, or finds that it is there: 1.x answers both alike.
-async fn create_database(state: &HttpState, create: &CreateDatabase) -> Result<(), String> {
-    let policy = create.policy.as_deref();
-    let name = DatabaseName::from_v1(&create.name, policy).map_err(|e| e.to_string())?;
-    let retention_nanos = create.duration.filter(|nanos| *nanos > 0);
-    let settings = DatabaseSettings {
-        retention_nanos,
-        ..DatabaseSettings::default()
-    };
-    match state
-        .catalog
-        .create_database(NewDatabase { name, settings })
-        .await
-    {
-        Ok(_) | Err(CatalogError::DatabaseExists(_)) => Ok(()),
-        Err(error) => Err(catalog_error(&error).message),
-    }
-}

@@ -8,8 +8,10 @@ use super::body::read_body;
 use super::body_buffers::BodyBuffers;
 use super::compat::{ApiError, Code, chain};
 use super::params::Params as Form;
+use super::statements;
 use super::write::database_not_found;
 use super::{HttpState, Prefer, authenticate};
+use crate::auth::Identity;
 use crate::bind::{influxql_params, params_from_json, params_from_members};
 use crate::http::compat::Dialect;
 use arrow::array::RecordBatch;
@@ -231,12 +233,16 @@ async fn run(
                 .await;
             output.map_err(|e| query_error(&e))?
         }
-        Language::InfluxQl => influxql(state, &query).await?,
+        Language::InfluxQl => influxql(state, &identity, &query).await?,
     };
     respond(output, query.format).await
 }
 
-async fn influxql(state: &HttpState, query: &Query) -> Result<QueryOutput, ApiError> {
+async fn influxql(
+    state: &HttpState,
+    identity: &Identity,
+    query: &Query,
+) -> Result<QueryOutput, ApiError> {
     let mut statements = parse_statements(&query.text)
         .map_err(|e| ApiError::invalid(format!("error parsing query: {e}")))?;
     let [statement] = statements.as_mut_slice() else {
@@ -244,6 +250,10 @@ async fn influxql(state: &HttpState, query: &Query) -> Result<QueryOutput, ApiEr
     };
     let params = influxql_params(&query.params).map_err(|e| ApiError::invalid(e.to_string()))?;
     bind(std::slice::from_mut(statement), &params).map_err(|e| ApiError::invalid(e.to_string()))?;
+    let here = statements::answer_here(state, identity, &query.database, statement).await;
+    if let Some(answer) = here {
+        return answer.map_err(ApiError::invalid);
+    }
     let output = state
         .query
         .influxql(&query.database, statement, QueryOptions::default())
@@ -302,7 +312,7 @@ async fn held(mut stream: SendableRecordBatchStream) -> Result<Vec<RecordBatch>,
     let mut batches = vec![RecordBatch::new_empty(schema.clone())];
     let mut bytes = 0;
     while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(|e| query_error(&QueryError::Execution(e)))?;
+        let batch = batch.map_err(|e| query_error(&QueryError::execution(e)))?;
         bytes += batch.get_array_memory_size();
         if bytes > HELD_BYTES_MAX {
             return Err(ApiError::invalid(format!(
@@ -439,7 +449,7 @@ async fn streamed(
     let schema = watershed_storage::hydrate_schema(&stream.schema());
     let first = match stream.next().await {
         Some(batch) => {
-            let batch = batch.map_err(|e| query_error(&QueryError::Execution(e)))?;
+            let batch = batch.map_err(|e| query_error(&QueryError::execution(e)))?;
             Some(hydrated(&batch, &schema)?)
         }
         None => None,

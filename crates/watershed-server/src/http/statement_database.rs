@@ -4,7 +4,7 @@
 //! the request's `db` and `rp`. Inside, there is one database per statement and no retention policy,
 //! so the names are taken out of the statement here.
 
-use watershed_influxql::{Measurement, MeasurementsOn, Select, Source, Statement};
+use watershed_influxql::{Measurement, MeasurementsOn, Select, SelectInto, Source, Statement};
 use watershed_model::{DatabaseName, NameError};
 
 /// Why no single database was found.
@@ -40,6 +40,56 @@ pub(super) fn lift(
         Some(database) => Ok(database),
         None => lift.resolve(None, None),
     }
+}
+
+/// As [`lift`], for the two databases of a statement that writes: the one that is read and the one that is
+/// written. What the target does not name it has from the request, whatever is read.
+pub(super) fn lift_into(
+    into: &mut SelectInto,
+    defaults: Defaults<'_>,
+) -> Result<(DatabaseName, DatabaseName), LiftError> {
+    let mut lift = Lift {
+        defaults,
+        found: None,
+    };
+    let (database, policy) = (into.database.take(), into.retention_policy.take());
+    let target = lift.resolve(database.as_deref(), policy.as_deref())?;
+    lift.select(&mut into.select)?;
+    let source = match lift.found {
+        Some(source) => source,
+        None => lift.resolve(None, None)?,
+    };
+    Ok((source, target))
+}
+
+/// The name of what a statement names a database with, if it does: the statement's own name and `ON`, or a prefix
+/// of a measurement. For those who give the database elsewhere.
+pub(crate) fn prefix(statement: &Statement) -> Option<String> {
+    let mut statement = statement.clone();
+    let name = match &statement {
+        Statement::Explain(explain) => return prefix(&explain.statement),
+        other => other.name(),
+    };
+    let on = match &mut statement {
+        Statement::ShowMeasurements(show) => show.on.take().is_some(),
+        Statement::ShowFieldKeys(show) => show.on.take().is_some(),
+        Statement::ShowTagKeys(show) => show.on.take().is_some(),
+        Statement::ShowTagValues(show) => show.on.take().is_some(),
+        Statement::ShowSeries(show) => show.on.take().is_some(),
+        Statement::ShowCardinality(show) => show.on.take().is_some(),
+        Statement::ShowRetentionPolicies(show) => show.on.take().is_some(),
+        _ => false,
+    };
+    if on {
+        return Some(format!("{name} ON <database>"));
+    }
+    let nowhere = Defaults {
+        db: Some("-"),
+        rp: None,
+    };
+    let named = lift(&mut statement, nowhere);
+    let plain = DatabaseName::new("-").is_ok_and(|nowhere| named == Ok(nowhere));
+    (!plain).then(|| "database prefix in qualified measurement syntax".to_owned())
 }
 
 /// What `ON` names: the default for the measurements of the statement.
@@ -85,6 +135,8 @@ impl Lift<'_> {
             Statement::ShowFieldKeys(show) => self.show(On::take(&mut show.on), &mut show.from),
             Statement::ShowTagKeys(show) => self.show(On::take(&mut show.on), &mut show.from),
             Statement::ShowTagValues(show) => self.show(On::take(&mut show.on), &mut show.from),
+            Statement::ShowSeries(show) => self.show(On::take(&mut show.on), &mut show.from),
+            Statement::ShowCardinality(show) => self.show(On::take(&mut show.on), &mut show.from),
             Statement::ShowRetentionPolicies(show) => self.show(On::take(&mut show.on), &mut []),
             _ => Ok(()),
         }

@@ -37,7 +37,7 @@ async fn channel(server: &Server) -> Channel {
 }
 
 /// `DoGet` with a ticket, as the v3 clients send it.
-fn do_get(
+pub(crate) fn do_get(
     server: &Server,
     authorization: Option<&str>,
     ticket: impl Into<Vec<u8>>,
@@ -67,11 +67,11 @@ fn do_get(
     })
 }
 
-fn operator() -> String {
+pub(crate) fn operator() -> String {
     format!("Bearer {OPERATOR_TOKEN}")
 }
 
-fn ticket(database: &str, query: &str, language: &str) -> String {
+pub(crate) fn ticket(database: &str, query: &str, language: &str) -> String {
     json!({ "database": database, "sql_query": query, "query_type": language }).to_string()
 }
 
@@ -173,6 +173,27 @@ fn a_ticket_runs_influxql() {
         rows(&server, with_params.to_string()),
         ["iox::measurement|time|n", "cpu|2024-01-01T00:00:01.500|2"]
     );
+}
+
+#[test]
+fn a_ticket_shows_what_the_server_knows() {
+    let server = server();
+    server.create_database("db/week");
+    let influxql = |text: &str| rows(&server, ticket("db", text, "influxql"));
+    assert_eq!(
+        influxql("SHOW DATABASES"),
+        ["iox::measurement|name", "databases|db", "databases|db/week"]
+    );
+    assert_eq!(
+        influxql("SHOW RETENTION POLICIES"),
+        [
+            "iox::measurement|name|duration|shardGroupDuration|replicaN|default",
+            "retention_policies|autogen|0s|168h0m0s|1|true",
+            "retention_policies|week|0s|168h0m0s|1|false",
+        ]
+    );
+    // Statements like this one are no queries.
+    assert_eq!(influxql("SHOW QUERIES"), [""; 0]);
 }
 
 #[test]
@@ -306,6 +327,42 @@ fn failures_have_the_code_that_fits() {
             influxql("SHOW MEASUREMENTS; SHOW MEASUREMENTS"),
             Code::InvalidArgument,
             "single InfluxQL statement",
+        ),
+        (
+            Some(&operator),
+            influxql("SELECT n FROM db.autogen.cpu"),
+            Code::InvalidArgument,
+            "This feature is not implemented: database prefix in qualified measurement syntax",
+        ),
+        (
+            Some(&operator),
+            influxql("SELECT n FROM (SELECT n FROM other..cpu)"),
+            Code::InvalidArgument,
+            "This feature is not implemented: database prefix in qualified measurement syntax",
+        ),
+        (
+            Some(&operator),
+            influxql("SHOW TAG KEYS ON db"),
+            Code::InvalidArgument,
+            "This feature is not implemented: SHOW TAG KEYS ON <database>",
+        ),
+        (
+            Some(&operator),
+            influxql("SELECT n INTO copy FROM cpu"),
+            Code::InvalidArgument,
+            "This feature is not implemented: SELECT INTO",
+        ),
+        (
+            Some(&operator),
+            influxql("DROP DATABASE db"),
+            Code::InvalidArgument,
+            "This feature is not implemented: DROP DATABASE",
+        ),
+        (
+            Some(&operator),
+            influxql("KILL QUERY 1"),
+            Code::InvalidArgument,
+            "This feature is not implemented: KILL QUERY",
         ),
     ];
     let mut failures = String::new();

@@ -51,6 +51,10 @@ fn value(input: &mut &[u8]) -> Value {
             let length = usize::from(u16::from_be_bytes(take(input)));
             array(input, length)
         }
+        0xdd => {
+            let length = usize::try_from(u32::from_be_bytes(take(input))).unwrap();
+            array(input, length)
+        }
         0xde => {
             let length = usize::from(u16::from_be_bytes(take(input)));
             map(input, length)

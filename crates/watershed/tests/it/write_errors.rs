@@ -1010,7 +1010,7 @@ fn without_partial_writes_one_bad_line_refuses_all() {
 
 /// A write whose head is sent and whose body is not; the server has begun with it.
 #[track_caller]
-fn open_write(server: &Server, length: usize) -> super::server::Wire {
+pub(crate) fn open_write(server: &Server, length: usize) -> super::server::Wire {
     let mut wire = server.connect();
     wire.send(format!(
         "POST /api/v2/write?bucket=db HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OPERATOR_TOKEN}\r\n\

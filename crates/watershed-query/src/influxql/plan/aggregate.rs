@@ -2,7 +2,7 @@
 
 use super::limit::Order;
 use super::window::Windows;
-use super::{Inputs, Planned, Planner, time_filters};
+use super::{Inputs, Planned, Planner, field_column, time_filters};
 use crate::gap_fill::{self, GapFill, Grid};
 use crate::influxql::aggregates;
 use crate::influxql::error::{Result, invalid};
@@ -538,9 +538,19 @@ impl Planner<'_> {
         }
         if !mixed {
             plan = plan.filter(self.has_window_value())?;
-        } else if self.forecast_points() > 0 {
+            return Ok(plan.build()?);
+        }
+        if self.forecast_points() > 0 {
             let real = column(REAL).is_not_null();
             plan = plan.filter(real.or(self.has_window_value()))?;
+        }
+        if clauses.fill == Fill::None && clauses.scan != clauses.bounds {
+            // The first bucket may have rows before the range alone.
+            let fields = 0..self.query.fields.len();
+            let present = fields.map(|at| column(&field_column(at)).is_not_null());
+            if let Some(any) = present.reduce(PlanExpr::or) {
+                plan = plan.filter(any)?;
+            }
         }
         Ok(plan.build()?)
     }

@@ -148,8 +148,9 @@ impl Planner<'_> {
             any = any.or(chosen);
         }
         let mut builder = LogicalPlanBuilder::from(plan).project(with_key)?;
-        if !numbers.is_empty() {
-            builder = builder.window(numbers)?;
+        // One by one: the window functions of a node have one order.
+        for number in numbers {
+            builder = builder.window(vec![number])?;
         }
         Ok(builder.filter(any)?.project(columns)?.build()?)
     }

@@ -206,6 +206,14 @@ impl Catalog for MemoryCatalog {
         not_here()
     }
 
+    async fn set_retention(
+        &self,
+        _: &DatabaseName,
+        _: Option<i64>,
+    ) -> Result<DatabaseInfo, CatalogError> {
+        not_here()
+    }
+
     async fn delete_database(&self, _: &DatabaseName) -> Result<(), CatalogError> {
         not_here()
     }

@@ -1,13 +1,8 @@
 //! JSON, whole or chunked.
 
 use super::value::{Cell, Cells, Epoch, integral, time_text};
-use super::{Open, Segment, SeriesHead};
+use super::{Open, Segment, SeriesHead, Unwritable};
 use std::collections::BTreeMap;
-
-/// A float that JSON has no word for. 1.x fails the whole answer with this text.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("json: unsupported value: {0}")]
-pub(crate) struct UnsupportedValue(&'static str);
 
 /// Writes `{"results":[…]}`, or with `chunked` one such object a segment, each on a line.
 pub(crate) struct JsonEncoder {
@@ -49,7 +44,7 @@ impl JsonEncoder {
         self.out.len()
     }
 
-    pub(crate) fn segment(&mut self, id: usize, segment: &Segment) -> Result<(), UnsupportedValue> {
+    pub(crate) fn segment(&mut self, id: usize, segment: &Segment) -> Result<(), Unwritable> {
         if self.chunked {
             return self.chunk(id, segment);
         }
@@ -126,7 +121,7 @@ impl JsonEncoder {
         }
     }
 
-    fn chunk(&mut self, id: usize, segment: &Segment) -> Result<(), UnsupportedValue> {
+    fn chunk(&mut self, id: usize, segment: &Segment) -> Result<(), Unwritable> {
         self.open = true;
         let start = self.out.len();
         self.begin_chunk(id);
@@ -203,7 +198,7 @@ impl JsonEncoder {
         self.out.push(b'}');
     }
 
-    fn rows(&mut self, segment: &Segment, mut first: bool) -> Result<(), UnsupportedValue> {
+    fn rows(&mut self, segment: &Segment, mut first: bool) -> Result<(), Unwritable> {
         for columns in &segment.rows {
             let cells: Vec<Cells<'_>> = columns.iter().map(Cells::new).collect();
             for row in 0..columns.first().map_or(0, |c| c.len()) {
@@ -220,7 +215,7 @@ impl JsonEncoder {
         Ok(())
     }
 
-    fn row(&mut self, cells: &[Cells<'_>], row: usize) -> Result<(), UnsupportedValue> {
+    fn row(&mut self, cells: &[Cells<'_>], row: usize) -> Result<(), Unwritable> {
         self.out.push(b'[');
         for (index, cell) in cells.iter().enumerate() {
             if index > 0 {
@@ -232,7 +227,7 @@ impl JsonEncoder {
         Ok(())
     }
 
-    fn cell(&mut self, cell: &Cell<'_>) -> Result<(), UnsupportedValue> {
+    fn cell(&mut self, cell: &Cell<'_>) -> Result<(), Unwritable> {
         match cell {
             Cell::Null => self.out.extend_from_slice(b"null"),
             Cell::Bool(value) => {
@@ -252,11 +247,11 @@ impl JsonEncoder {
         Ok(())
     }
 
-    fn float(&mut self, value: f64) -> Result<(), UnsupportedValue> {
+    fn float(&mut self, value: f64) -> Result<(), Unwritable> {
         if value.is_nan() {
             self.out.extend_from_slice(b"null");
         } else if value.is_infinite() {
-            return Err(UnsupportedValue(if value > 0.0 { "+Inf" } else { "-Inf" }));
+            return Err(Unwritable::Value(if value > 0.0 { "+Inf" } else { "-Inf" }));
         } else if let Some(integer) = integral(value) {
             self.integer(integer);
         } else {

@@ -1,36 +1,58 @@
 //! MessagePack with the member names of the JSON, as 1.x clients read it.
 //!
 //! Times without `epoch` are extension type 5: seconds as `i64`, nanoseconds as `i32`, big endian.
-//! Lengths stand before what they count, so the segments of a statement are held until it ends.
+//! Lengths stand before what they count, so the rows of a statement are written to the side until it ends, as
+//! far as [`HELD_BYTES_MAX`]; chunks are sent as they come.
 
-use super::Segment;
 use super::value::{Cell, Cells, Epoch};
+use super::{Segment, SeriesHead, Unwritable};
+use rmp::Marker;
 use rmp::encode as mp;
 
 /// The extension type of a time.
 const TIME_EXTENSION: i8 = 5;
+
+/// The most bytes of the rows of a statement when they are not sent in chunks.
+const HELD_BYTES_MAX: usize = 64 << 20;
 
 /// Writes one document, or with `chunked` one for each segment.
 pub(crate) struct MsgpackEncoder {
     epoch: Epoch,
     chunked: bool,
     out: Vec<u8>,
-    held: Vec<Segment>,
+    held: Held,
+    held_bytes_max: usize,
+}
+
+/// The series of the statement at hand.
+#[derive(Default)]
+struct Held {
+    bytes: Vec<u8>,
+    series: u32,
+    /// Where the number of rows of the last series is to be.
+    rows_at: usize,
+    rows: u32,
 }
 
 impl MsgpackEncoder {
     /// `statements` is the number of statements of the request.
     pub(crate) fn new(epoch: Epoch, chunked: bool, statements: usize) -> Self {
-        let mut encoder = Self {
+        let mut out = Vec::new();
+        if !chunked {
+            begin_results(&mut out, statements);
+        }
+        Self {
             epoch,
             chunked,
-            out: Vec::new(),
-            held: Vec::new(),
-        };
-        if !chunked {
-            encoder.begin_results(statements);
+            out,
+            held: Held::default(),
+            held_bytes_max: HELD_BYTES_MAX,
         }
-        encoder
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_held_bytes_max(&mut self, bytes: usize) {
+        self.held_bytes_max = bytes;
     }
 
     /// What was written since the last call.
@@ -43,144 +65,172 @@ impl MsgpackEncoder {
         self.out.len()
     }
 
-    pub(crate) fn segment(&mut self, id: usize, segment: Segment) {
-        if !self.chunked {
-            self.held.push(segment);
-            return;
+    /// # Errors
+    /// [`Unwritable::TooLong`]: the rows of the statement are forgotten.
+    pub(crate) fn segment(&mut self, id: usize, segment: &Segment) -> Result<(), Unwritable> {
+        if self.chunked {
+            self.chunk(id, segment);
+            return Ok(());
         }
-        self.begin_results(1);
-        let (more, continues) = (segment.more, segment.continues);
-        map(&mut self.out, 2 + usize::from(more));
-        self.statement_id(id);
-        text(&mut self.out, "series");
-        array(&mut self.out, 1);
-        self.series(&[segment], continues);
-        if more {
-            partial(&mut self.out);
+        if segment.starts || self.held.series == 0 {
+            self.held.begin(&segment.head, &segment.columns);
+        }
+        rows(&mut self.held.bytes, segment, self.epoch);
+        self.held.rows += count(segment);
+        if self.held.bytes.len() > self.held_bytes_max {
+            self.held = Held::default();
+            return Err(Unwritable::TooLong(self.held_bytes_max));
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, id: usize, segment: &Segment) {
+        let out = &mut self.out;
+        begin_results(out, 1);
+        map(out, 2 + usize::from(segment.more));
+        statement_id(out, id);
+        text(out, "series");
+        array(out, 1);
+        let partials = usize::from(segment.continues);
+        series_head(out, &segment.head, &segment.columns, partials);
+        long_array(out, count(segment));
+        rows(out, segment, self.epoch);
+        if segment.continues {
+            partial(out);
+        }
+        if segment.more {
+            partial(out);
         }
     }
 
     /// Ends a statement; `answered` says whether segments were written for it.
     pub(crate) fn end_statement(&mut self, id: usize, error: Option<&str>, answered: bool) {
         if self.chunked {
-            if error.is_some() || !answered {
-                self.begin_results(1);
-                self.result(id, Vec::new(), error);
+            if error.is_none() && answered {
+                return;
             }
-            return;
+            begin_results(&mut self.out, 1);
         }
-        let held = std::mem::take(&mut self.held);
-        self.result(id, held, error);
-    }
-
-    fn result(&mut self, id: usize, segments: Vec<Segment>, error: Option<&str>) {
+        let mut held = std::mem::take(&mut self.held);
+        held.end_series();
+        let answered = held.series > 0;
+        let out = &mut self.out;
         map(
-            &mut self.out,
-            1 + usize::from(!segments.is_empty()) + usize::from(error.is_some()),
+            out,
+            1 + usize::from(answered) + usize::from(error.is_some()),
         );
-        self.statement_id(id);
-        if !segments.is_empty() {
-            text(&mut self.out, "series");
-            let series: Vec<&[Segment]> = segments.chunk_by(|_, next| !next.starts).collect();
-            array(&mut self.out, series.len());
-            for segments in series {
-                self.series(segments, false);
-            }
+        statement_id(out, id);
+        if answered {
+            text(out, "series");
+            long_array(out, held.series);
+            out.append(&mut held.bytes);
         }
         if let Some(error) = error {
-            text(&mut self.out, "error");
-            text(&mut self.out, error);
+            text(out, "error");
+            text(out, error);
         }
     }
+}
 
-    /// One series; `segments` are its parts and there is at least one.
-    fn series(&mut self, segments: &[Segment], continues: bool) {
-        let Some(first) = segments.first() else {
-            return;
-        };
-        let head = &first.head;
-        let named = !head.name.is_empty();
-        map(
-            &mut self.out,
-            2 + usize::from(named) + usize::from(head.tags.is_some()) + usize::from(continues),
-        );
-        if named {
-            text(&mut self.out, "name");
-            text(&mut self.out, &head.name);
+impl Held {
+    fn begin(&mut self, head: &SeriesHead, columns: &[String]) {
+        self.end_series();
+        self.series += 1;
+        series_head(&mut self.bytes, head, columns, 0);
+        long_array(&mut self.bytes, 0);
+        self.rows_at = self.bytes.len() - size_of::<u32>();
+        self.rows = 0;
+    }
+
+    /// Writes how many rows the last series has.
+    fn end_series(&mut self) {
+        let place = self.bytes.get_mut(self.rows_at..);
+        if let Some(place) = place.and_then(|rest| rest.first_chunk_mut())
+            && self.series > 0
+        {
+            *place = self.rows.to_be_bytes();
         }
-        if let Some(tags) = &head.tags {
-            text(&mut self.out, "tags");
-            map(&mut self.out, tags.len());
-            for (key, value) in tags {
-                text(&mut self.out, key);
-                text(&mut self.out, value);
+    }
+}
+
+fn count(segment: &Segment) -> u32 {
+    u32::try_from(segment.row_count()).unwrap_or(u32::MAX)
+}
+
+/// The members of a series up to its rows, of which the number is to follow; `more` members come after them.
+fn series_head(out: &mut Vec<u8>, head: &SeriesHead, columns: &[String], more: usize) {
+    let named = !head.name.is_empty();
+    let members = 2 + usize::from(named) + usize::from(head.tags.is_some()) + more;
+    map(out, members);
+    if named {
+        text(out, "name");
+        text(out, &head.name);
+    }
+    if let Some(tags) = &head.tags {
+        text(out, "tags");
+        map(out, tags.len());
+        for (key, value) in tags {
+            text(out, key);
+            text(out, value);
+        }
+    }
+    text(out, "columns");
+    array(out, columns.len());
+    for column in columns {
+        text(out, column);
+    }
+    text(out, "values");
+}
+
+fn rows(out: &mut Vec<u8>, segment: &Segment, epoch: Epoch) {
+    for columns in &segment.rows {
+        let cells: Vec<Cells<'_>> = columns.iter().map(Cells::new).collect();
+        for row in 0..columns.first().map_or(0, |column| column.len()) {
+            array(out, cells.len());
+            for cells in &cells {
+                cell(out, &cells.get(row), epoch);
             }
         }
-        text(&mut self.out, "columns");
-        array(&mut self.out, first.columns.len());
-        for column in first.columns.iter() {
-            text(&mut self.out, column);
-        }
-        text(&mut self.out, "values");
-        self.values(segments);
-        if continues {
-            partial(&mut self.out);
-        }
     }
+}
 
-    fn values(&mut self, segments: &[Segment]) {
-        let parts = || segments.iter().flat_map(|s| &s.rows);
-        let rows_of =
-            |columns: &Vec<arrow::array::ArrayRef>| columns.first().map_or(0, |c| c.len());
-        array(&mut self.out, parts().map(rows_of).sum());
-        for columns in parts() {
-            let cells: Vec<Cells<'_>> = columns.iter().map(Cells::new).collect();
-            for row in 0..rows_of(columns) {
-                array(&mut self.out, cells.len());
-                for cell in &cells {
-                    self.cell(&cell.get(row));
-                }
+fn cell(out: &mut Vec<u8>, cell: &Cell<'_>, epoch: Epoch) {
+    match cell {
+        Cell::Null => written(mp::write_nil(out).map_err(drop)),
+        Cell::Bool(value) => written(mp::write_bool(out, *value).map_err(drop)),
+        Cell::Integer(value) => written(mp::write_sint(out, *value).map(drop).map_err(drop)),
+        Cell::Unsigned(value) => written(mp::write_uint(out, *value).map(drop).map_err(drop)),
+        Cell::Float(value) => written(mp::write_f64(out, *value).map_err(drop)),
+        Cell::Text(value) => text(out, value),
+        Cell::Other(value) => text(out, value),
+        Cell::Time(nanos, _) => match epoch {
+            Epoch::Text => time(out, *nanos),
+            Epoch::Number { unit } => {
+                written(
+                    mp::write_sint(out, nanos.div_euclid(unit))
+                        .map(drop)
+                        .map_err(drop),
+                );
             }
-        }
+        },
     }
+}
 
-    fn cell(&mut self, cell: &Cell<'_>) {
-        let out = &mut self.out;
-        match cell {
-            Cell::Null => written(mp::write_nil(out).map_err(drop)),
-            Cell::Bool(value) => written(mp::write_bool(out, *value).map_err(drop)),
-            Cell::Integer(value) => written(mp::write_sint(out, *value).map(drop).map_err(drop)),
-            Cell::Unsigned(value) => written(mp::write_uint(out, *value).map(drop).map_err(drop)),
-            Cell::Float(value) => written(mp::write_f64(out, *value).map_err(drop)),
-            Cell::Text(value) => text(out, value),
-            Cell::Other(value) => text(out, value),
-            Cell::Time(nanos, _) => match self.epoch {
-                Epoch::Text => time(out, *nanos),
-                Epoch::Number { unit } => {
-                    written(
-                        mp::write_sint(out, nanos.div_euclid(unit))
-                            .map(drop)
-                            .map_err(drop),
-                    );
-                }
-            },
-        }
-    }
+fn begin_results(out: &mut Vec<u8>, statements: usize) {
+    map(out, 1);
+    text(out, "results");
+    array(out, statements);
+}
 
-    fn begin_results(&mut self, statements: usize) {
-        map(&mut self.out, 1);
-        text(&mut self.out, "results");
-        array(&mut self.out, statements);
-    }
+fn statement_id(out: &mut Vec<u8>, id: usize) {
+    text(out, "statement_id");
+    written(mp::write_uint(out, id as u64).map(drop).map_err(drop));
+}
 
-    fn statement_id(&mut self, id: usize) {
-        text(&mut self.out, "statement_id");
-        written(
-            mp::write_uint(&mut self.out, id as u64)
-                .map(drop)
-                .map_err(drop),
-        );
-    }
+/// The head of an array in the longest form, so that the number can be changed later.
+fn long_array(out: &mut Vec<u8>, len: u32) {
+    out.push(Marker::Array32.to_u8());
+    out.extend_from_slice(&len.to_be_bytes());
 }
 
 fn partial(out: &mut Vec<u8>) {

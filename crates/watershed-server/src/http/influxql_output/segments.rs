@@ -40,7 +40,7 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    fn row_count(&self) -> usize {
+    pub(super) fn row_count(&self) -> usize {
         self.rows
             .iter()
             .map(|columns| columns.first().map_or(0, |c| c.len()))

@@ -231,14 +231,47 @@ async fn messagepack_is_a_map_with_the_names_of_the_json() {
     };
     let got = written(form, 2, vec![(&ROWS[..1], None)]).await;
     let mut expected = vec![0x81, 0xa7];
-    expected
-        .extend_from_slice(b"results\x91\x82\xacstatement_id\x00\xa6series\x91\x84\xa4name\xa3cpu");
     expected.extend_from_slice(
-        b"\xa4tags\x81\xa4host\xa1a\xa7columns\x92\xa4time\xa1v\xa6values\x91\x92",
+        b"results\x91\x82\xacstatement_id\x00\xa6series\xdd\x00\x00\x00\x01\x84\xa4name\xa3cpu",
+    );
+    expected.extend_from_slice(
+        b"\xa4tags\x81\xa4host\xa1a\xa7columns\x92\xa4time\xa1v\xa6values\xdd\x00\x00\x00\x01\x92",
     );
     // Extension of 12 bytes, type 5: seconds and nanoseconds.
     expected.extend_from_slice(&[0xc7, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     expected.push(0xcb);
     expected.extend_from_slice(&1.0_f64.to_be_bytes());
     assert_eq!(got, expected);
+}
+
+#[tokio::test]
+async fn messagepack_that_would_be_held_too_long_is_an_error() {
+    let form = Form {
+        format: Format::Msgpack,
+        ..TEXT
+    };
+    let mut encoder = Encoder::new(form, 2);
+    let Kind::Msgpack(msgpack) = &mut encoder.kind else {
+        panic!("not the encoder for this format");
+    };
+    msgpack.set_held_bytes_max(60);
+    let mut segments = Segments::new(stream(&ROWS, 2), 1);
+    let mut failed = None;
+    while let Some(segment) = segments.next().await.unwrap() {
+        match encoder.segment(0, segment) {
+            Ok(()) => assert_eq!(failed, None),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    assert_eq!(failed, Some(Unwritable::TooLong(60)));
+    encoder.end_statement(0, Some("too long"));
+    encoder.end_statement(1, None);
+    encoder.finish();
+    // Nothing of the rows is left.
+    let mut expected = b"\x81\xa7results\x92\x82\xacstatement_id\x00\xa5error\xa8too long".to_vec();
+    expected.extend_from_slice(b"\x81\xacstatement_id\x01");
+    assert_eq!(encoder.take(), expected);
 }

@@ -1,0 +1,496 @@
+//! What can be done about a known difference. Each rule is used by entries of the list and knows nothing of
+//! queries but what it needs.
+
+use crate::answer::{Answer, Cell, Series};
+use crate::comparable::WINDOWS;
+use crate::compare;
+use crate::generate::Query;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use watershed_influxql::{Expr, Fill, Select, Statement};
+
+/// How answers are made comparable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Normalise {
+    /// The reference's series stand in reverse order.
+    ReverseSeries,
+    /// The reference's series are sorted by name and tags.
+    SortSeries,
+    /// The reference's rows are sorted by time, latest first.
+    SortRowsDescending,
+    /// The reference's series are cut to as many rows as the limit says.
+    CutToLimit,
+    /// Our series without any value of a window function are left out, and our rows in series without another.
+    DropWindowless,
+    /// Where the reference has no count, ours is left out if it is zero or part of a term.
+    NoCount,
+    /// The reference's rows have the times of ours.
+    OurTimes,
+    /// The reference's rows are sorted by time.
+    SortRows,
+    /// The reference's negative integers under `abs` are positive.
+    AbsoluteIntegers,
+    /// Where our window functions have no value, the reference's fill is left out.
+    UnfilledWindows,
+    /// Where the reference has no standard deviation, ours is left out.
+    UnfilledDeviations,
+    /// Where columns beside a selector have no value, the reference's fill is left out.
+    UnfilledCompanions,
+    /// Where the reference has no remainder, ours of zero is left out.
+    NoRemainder,
+    /// The reference's integrals have the other sign.
+    NegativeIntegrals,
+    /// The reference's series without any value are left out.
+    DropValuelessReference,
+    /// Where ours is null, what an operator makes of booleans in the reference is left out.
+    NoBits,
+    /// In columns where we have no empty text, those of the reference are left out.
+    NoTag,
+    /// Our series without any value are left out.
+    DropValueless,
+    /// Columns without any value in ours that hold one number everywhere in the reference are left out.
+    UnfilledColumns,
+    /// Where ours is null, an empty text or `false` of the reference is left out.
+    UnfilledTexts,
+}
+
+/// What holds for two answers that can't be made comparable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Accept {
+    /// Rows that share the time of the first or the last row of a series are others, all between are equal.
+    TiesAtTheEnds,
+    /// All is equal but values of columns that hold a mode.
+    OtherModes,
+    /// The first column is equal, but times and other columns may be those of another row.
+    OtherRow,
+    /// We have no series.
+    Nothing,
+    /// All is equal but first and last values and columns beside a selector.
+    OtherFirsts,
+    /// All is equal but columns beside a selector.
+    OtherCompanions,
+    /// All is equal but counts.
+    OtherCounts,
+    /// All is equal but values of integrals and rows of ours in which they are zero.
+    OtherIntegrals,
+    /// All is equal but where values repeat: each column has the same set of values.
+    SameValues,
+}
+
+impl Normalise {
+    pub(super) fn apply(self, query: &Query, ours: &mut Answer, reference: &mut Answer) {
+        let (Answer::Series(ours), Answer::Series(reference)) = (ours, reference) else {
+            return;
+        };
+        match self {
+            Self::ReverseSeries => reference.reverse(),
+            Self::SortSeries => {
+                reference.sort_by(|a, b| (&a.name, &a.tags).cmp(&(&b.name, &b.tags)));
+            }
+            Self::SortRowsDescending => {
+                for series in reference {
+                    series.rows.sort_by_key(|row| std::cmp::Reverse(time(row)));
+                }
+            }
+            Self::CutToLimit => {
+                let limit = select(query).and_then(|select| select.limit);
+                let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+                for series in reference {
+                    series.rows.truncate(limit.unwrap_or(usize::MAX));
+                }
+            }
+            Self::DropWindowless => drop_windowless(query, ours),
+            Self::NoCount => {
+                let fill = fill_value(query);
+                each_pair(
+                    query,
+                    ours,
+                    reference,
+                    &["count"],
+                    |is_term, ours, reference| {
+                        let is_nothing =
+                            *reference == Cell::Null || Some(&*reference) == fill.as_ref();
+                        if is_nothing && (is_term || *ours == Cell::Integer(0)) {
+                            *ours = reference.clone();
+                        }
+                    },
+                );
+            }
+            Self::OurTimes => {
+                for (ours, reference) in ours.iter().zip(reference) {
+                    for (ours, reference) in ours.rows.iter().zip(&mut reference.rows) {
+                        reference[0] = ours[0].clone();
+                    }
+                }
+            }
+            Self::SortRows => {
+                for series in reference {
+                    series.rows.sort_by_key(|row| time(row));
+                }
+            }
+            Self::AbsoluteIntegers => {
+                each_pair(query, ours, reference, &["abs"], |is_term, _, reference| {
+                    if let (false, Cell::Integer(number)) = (is_term, reference) {
+                        *number = number.abs();
+                    }
+                })
+            }
+            Self::UnfilledWindows => {
+                each_pair(query, ours, reference, WINDOWS, |_, ours, reference| {
+                    if *ours == Cell::Null {
+                        *reference = Cell::Null;
+                    }
+                })
+            }
+            Self::DropValuelessReference => reference.retain(|series| {
+                let has_value = |row: &Vec<Cell>| row[1..].iter().any(|cell| *cell != Cell::Null);
+                series.rows.iter().any(has_value)
+            }),
+            Self::NoTag => {
+                for (ours, reference) in ours.iter().zip(reference) {
+                    absent_tags(ours, reference);
+                }
+            }
+            Self::NoBits => each_pair(query, ours, reference, &[], |is_term, ours, reference| {
+                if is_term && *ours == Cell::Null && matches!(reference, Cell::Boolean(_)) {
+                    *reference = Cell::Null;
+                }
+            }),
+            Self::UnfilledDeviations => {
+                each_pair(query, ours, reference, &["stddev"], |_, ours, reference| {
+                    if *reference == Cell::Null {
+                        *ours = Cell::Null;
+                    }
+                });
+            }
+            Self::UnfilledCompanions => {
+                for (ours, reference) in ours.iter().zip(reference) {
+                    let places = bare_columns(query, ours);
+                    for (ours, reference) in ours.rows.iter().zip(&mut reference.rows) {
+                        for place in places.iter().filter(|place| ours[**place] == Cell::Null) {
+                            reference[*place] = Cell::Null;
+                        }
+                    }
+                }
+            }
+            Self::NoRemainder => {
+                each_pair(query, ours, reference, &[], |is_term, ours, reference| {
+                    if is_term && *reference == Cell::Null && *ours == Cell::Integer(0) {
+                        *ours = Cell::Null;
+                    }
+                })
+            }
+            Self::NegativeIntegrals => {
+                each_pair(
+                    query,
+                    ours,
+                    reference,
+                    &["integral"],
+                    |_, _, reference| match reference {
+                        Cell::Integer(number) => *number = -*number,
+                        Cell::Float(number) => *number = -*number,
+                        _ => {}
+                    },
+                );
+            }
+            Self::DropValueless => {
+                let fill = fill_value(query);
+                ours.retain(|series| {
+                    let is_value = |cell: &Cell| *cell != Cell::Null && Some(cell) != fill.as_ref();
+                    series.rows.iter().any(|row| row[1..].iter().any(is_value))
+                });
+            }
+            Self::UnfilledColumns => {
+                for (ours, reference) in ours.iter().zip(reference) {
+                    unfill_columns(ours, reference);
+                }
+            }
+            Self::UnfilledTexts => each_pair(query, ours, reference, &[], |_, ours, reference| {
+                let filled = [Cell::Text(String::new()), Cell::Boolean(false)];
+                if *ours == Cell::Null && filled.contains(reference) {
+                    *reference = Cell::Null;
+                }
+            }),
+        }
+    }
+}
+
+impl Accept {
+    pub(super) fn holds(self, query: &Query, ours: &Answer, reference: &Answer) -> bool {
+        let (Answer::Series(ours), Answer::Series(reference)) = (ours, reference) else {
+            return false;
+        };
+        if self == Self::Nothing {
+            return ours.is_empty();
+        }
+        ours.len() == reference.len()
+            && ours.iter().zip(reference).all(|(ours, reference)| {
+                same_head(ours, reference)
+                    && match self {
+                        Self::TiesAtTheEnds => ties_at_the_ends(ours, reference),
+                        Self::OtherRow => same_first_column(ours, reference),
+                        Self::Nothing => false,
+                        Self::OtherFirsts => {
+                            let mut places = columns_with(query, ours, &["first", "last"]);
+                            places.extend(bare_columns(query, ours));
+                            equal_but(&places, ours, reference, false)
+                        }
+                        Self::OtherCompanions => {
+                            equal_but(&bare_columns(query, ours), ours, reference, false)
+                        }
+                        Self::OtherModes => equal_but(
+                            &columns_with(query, ours, &["mode"]),
+                            ours,
+                            reference,
+                            false,
+                        ),
+                        Self::OtherCounts => equal_but(
+                            &columns_with(query, ours, &["count"]),
+                            ours,
+                            reference,
+                            false,
+                        ),
+                        Self::OtherIntegrals => other_integrals(query, ours, reference),
+                        Self::SameValues => same_values(ours, reference),
+                    }
+            })
+    }
+}
+
+/// The outermost `SELECT`.
+fn select(query: &Query) -> Option<&Select> {
+    match &query.statement {
+        Statement::Select(select) => Some(select),
+        _ => None,
+    }
+}
+
+/// The time of a row, as far as it can be ordered.
+fn time(row: &[Cell]) -> i128 {
+    match row.first() {
+        Some(Cell::Time { nanos, .. }) => *nanos,
+        Some(Cell::Integer(time)) => *time,
+        _ => 0,
+    }
+}
+
+/// Places of the columns that one of these functions is part of. Where columns come from a pattern, their
+/// names tell.
+fn columns_with(query: &Query, series: &Series, functions: &[&str]) -> Vec<usize> {
+    let Some(select) = select(query) else {
+        return Vec::new();
+    };
+    let calls_one = |expr: &Expr| {
+        expr.any(
+            &mut |expr| matches!(expr, Expr::Call(call) if functions.contains(&call.name.as_str())),
+        )
+    };
+    let places = 1..series.columns.len();
+    if select.fields.len() == places.len() {
+        return places
+            .filter(|place| calls_one(&select.fields[place - 1].expr))
+            .collect();
+    }
+    // The one item stands for all columns.
+    if let [only] = select.fields.as_slice()
+        && calls_one(&only.expr)
+    {
+        return places.collect();
+    }
+    let named_so = |place: &usize| {
+        functions
+            .iter()
+            .any(|function| series.columns[*place].starts_with(function))
+    };
+    places.filter(named_so).collect()
+}
+
+/// Leaves out what has no value of a window function: whole series, and in those without any other value rows.
+fn drop_windowless(query: &Query, ours: &mut Vec<Series>) {
+    let has_value = |row: &[Cell], places: &[usize]| places.iter().any(|at| row[*at] != Cell::Null);
+    for series in &mut *ours {
+        let windows = columns_with(query, series, WINDOWS);
+        if windows.is_empty() {
+            continue;
+        }
+        let places = 1..series.columns.len();
+        let others: Vec<usize> = places.filter(|place| !windows.contains(place)).collect();
+        let is_dropped = !series.rows.iter().any(|row| has_value(row, &windows));
+        if is_dropped || !series.rows.iter().any(|row| has_value(row, &others)) {
+            series.rows.retain(|row| has_value(row, &windows));
+        }
+    }
+    ours.retain(|series| !series.rows.is_empty());
+}
+
+/// The whole number that empty buckets are filled with.
+fn fill_value(query: &Query) -> Option<Cell> {
+    match select(query)?.fill? {
+        Fill::Integer(number) => Some(Cell::Integer(number.into())),
+        Fill::Float(number) => Some(Cell::Integer(number.trunc() as i128)),
+        _ => None,
+    }
+}
+
+/// Makes columns of the reference that hold one number alone null, where ours are.
+fn unfill_columns(ours: &Series, reference: &mut Series) {
+    for place in 1..ours.columns.len().min(reference.columns.len()) {
+        let is_null = ours.rows.iter().all(|row| row[place] == Cell::Null);
+        let first = reference.rows.first().map(|row| row[place].clone());
+        let is_one = reference
+            .rows
+            .iter()
+            .all(|row| Some(&row[place]) == first.as_ref());
+        if is_null && is_one {
+            for row in &mut reference.rows {
+                row[place] = Cell::Null;
+            }
+        }
+    }
+}
+
+/// Makes empty texts of the reference null in columns where ours has none.
+fn absent_tags(ours: &Series, reference: &mut Series) {
+    let empty = Cell::Text(String::new());
+    for place in 1..ours.columns.len().min(reference.columns.len()) {
+        if !ours.rows.iter().any(|row| row[place] == empty) {
+            let cells = reference.rows.iter_mut().map(|row| &mut row[place]);
+            for cell in cells.filter(|cell| **cell == empty) {
+                *cell = Cell::Null;
+            }
+        }
+    }
+}
+
+/// Calls `change` for each pair of values of columns that one of these functions is part of, all columns if
+/// there are none; with whether the function is not the whole of the column.
+fn each_pair(
+    query: &Query,
+    ours: &mut [Series],
+    reference: &mut [Series],
+    functions: &[&str],
+    change: impl Fn(bool, &mut Cell, &mut Cell),
+) {
+    for (ours, reference) in ours.iter_mut().zip(reference) {
+        let places = match functions {
+            [] => (1..ours.columns.len()).collect(),
+            functions => columns_with(query, ours, functions),
+        };
+        let terms: Vec<bool> = places
+            .iter()
+            .map(|place| is_term(query, ours, *place, functions))
+            .collect();
+        for (ours, reference) in ours.rows.iter_mut().zip(&mut reference.rows) {
+            for (place, is_term) in places.iter().zip(&terms) {
+                if let (Some(ours), Some(reference)) =
+                    (ours.get_mut(*place), reference.get_mut(*place))
+                {
+                    change(*is_term, ours, reference);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the column is more than a call of one of the functions.
+fn is_term(query: &Query, series: &Series, place: usize, functions: &[&str]) -> bool {
+    let Some(select) = select(query) else {
+        return false;
+    };
+    if select.fields.len() + 1 != series.columns.len() {
+        return false;
+    }
+    match &select.fields[place - 1].expr {
+        Expr::Call(call) => !functions.contains(&call.name.as_str()),
+        _ => true,
+    }
+}
+
+/// Whether rows have, one by one, the same first value.
+fn same_first_column(ours: &Series, reference: &Series) -> bool {
+    let firsts = |series: &Series| -> Vec<Vec<Cell>> {
+        series
+            .rows
+            .iter()
+            .map(|row| row.iter().skip(1).take(1).cloned().collect())
+            .collect()
+    };
+    compare::rows_difference(&firsts(ours), &firsts(reference)).is_none()
+}
+
+fn same_head(ours: &Series, reference: &Series) -> bool {
+    (&ours.name, &ours.tags, &ours.columns)
+        == (&reference.name, &reference.tags, &reference.columns)
+}
+
+/// Whether all is equal but values of columns that one of the functions is part of; nulls are where they are.
+fn other_values(query: &Query, ours: &Series, reference: &Series, functions: &[&str]) -> bool {
+    equal_but(&columns_with(query, ours, functions), ours, reference, true)
+}
+
+/// Whether all is equal but values of columns in these places; with nulls where they are, if asked for.
+fn equal_but(places: &[usize], ours: &Series, reference: &Series, nulls: bool) -> bool {
+    let without = |series: &Series| -> Vec<Vec<Cell>> {
+        let mut rows = series.rows.clone();
+        for row in &mut rows {
+            for place in places {
+                row[*place] = Cell::Boolean(nulls && row[*place] == Cell::Null);
+            }
+        }
+        rows
+    };
+    compare::rows_difference(&without(ours), &without(reference)).is_none()
+}
+
+/// Places of columns that are a tag or field as it is.
+fn bare_columns(query: &Query, series: &Series) -> Vec<usize> {
+    let fields = select(query)
+        .map(|select| select.fields.as_slice())
+        .unwrap_or_default();
+    let places = 1..series.columns.len();
+    if fields.len() != places.len() {
+        return Vec::new();
+    }
+    places
+        .filter(|place| matches!(fields[place - 1].expr, Expr::Var(_)))
+        .collect()
+}
+
+fn other_integrals(query: &Query, ours: &Series, reference: &Series) -> bool {
+    let places = columns_with(query, ours, &["integral"]);
+    let times: BTreeSet<i128> = reference.rows.iter().map(|row| time(row)).collect();
+    let is_zero = |row: &[Cell]| places.iter().all(|place| row[*place] == Cell::Integer(0));
+    let mut ours = ours.clone();
+    ours.rows
+        .retain(|row| times.contains(&time(row)) || !is_zero(row));
+    other_values(query, &ours, reference, &["integral"])
+}
+
+fn same_values(ours: &Series, reference: &Series) -> bool {
+    let values = |series: &Series, place: usize| -> BTreeSet<String> {
+        let cells = series.rows.iter().map(|row| row[place].to_string());
+        cells.filter(|cell| cell != "null").collect()
+    };
+    let times = |series: &Series| series.rows.iter().map(|row| time(row)).collect::<Vec<_>>();
+    times(ours) == times(reference)
+        && (1..ours.columns.len()).all(|place| values(ours, place) == values(reference, place))
+}
+
+fn ties_at_the_ends(ours: &Series, reference: &Series) -> bool {
+    let times = |series: &Series| -> Vec<_> {
+        series.rows.iter().map(|row| row.first().cloned()).collect()
+    };
+    let (first, last) = match times(reference).as_slice() {
+        [] => return false,
+        [only] => (only.clone(), only.clone()),
+        [first, .., last] => (first.clone(), last.clone()),
+    };
+    let between = |series: &Series| -> Vec<_> {
+        let inside = |row: &&Vec<_>| row.first() != first.as_ref() && row.first() != last.as_ref();
+        series.rows.iter().filter(inside).cloned().collect()
+    };
+    times(ours) == times(reference)
+        && compare::rows_difference(&between(ours), &between(reference)).is_none()
+}
