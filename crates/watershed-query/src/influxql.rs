@@ -8,8 +8,8 @@
 //! 3. [`select::Query`] resolves the rest against their columns: wildcards, names, groups, and the class
 //!    of the projection ([`functions`]).
 //! 4. [`plan`] makes the plan of the query over each relation. Expressions are lowered by [`expr`] and
-//!    [`condition`]; functions DataFusion lacks are in [`aggregates`], [`integral`], [`windows`] and [`scalar`]; empty
-//!    buckets are filled by [`gap_fill`](crate::gap_fill), as in SQL.
+//!    [`condition`]; functions DataFusion lacks are in [`aggregates`], [`integral`], [`windows`], [`forecast`],
+//!    [`random_order`] and [`scalar`]; empty buckets are filled by [`gap_fill`](crate::gap_fill), as in SQL.
 //! 5. [`result`] puts the tables together in the order and layout clients get.
 //!
 //! [`show`] answers the `SHOW` statements in the same layout: the first column names the series.
@@ -18,9 +18,11 @@ mod aggregates;
 mod condition;
 mod error;
 mod expr;
+mod forecast;
 mod functions;
 mod integral;
 mod plan;
+mod random_order;
 mod relation;
 mod result;
 mod scalar;

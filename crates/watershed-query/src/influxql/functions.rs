@@ -1,5 +1,7 @@
 //! What functions there are, how they are called, and what kind of projection they make.
 
+pub(super) mod arguments;
+
 use super::error::{Result, invalid, not_implemented};
 use super::expr::scalar_arity;
 use watershed_influxql::{Call, Expr};
@@ -13,6 +15,8 @@ pub(super) enum Kind {
     Selector,
     /// `top` and `bottom`.
     TopBottom,
+    /// `sample`.
+    Sample,
     /// Walks over the rows.
     Window,
 }
@@ -21,29 +25,24 @@ const AGGREGATES: [&str; 9] = [
     "count", "distinct", "integral", "mean", "median", "mode", "spread", "stddev", "sum",
 ];
 const SELECTORS: [&str; 5] = ["first", "last", "max", "min", "percentile"];
-const WINDOWS: [&str; 7] = [
+const WINDOWS: [&str; 17] = [
+    "chande_momentum_oscillator",
     "cumulative_sum",
     "derivative",
     "difference",
-    "elapsed",
-    "moving_average",
-    "non_negative_derivative",
-    "non_negative_difference",
-];
-
-/// Functions of 1.x that were never carried over.
-const GONE: [&str; 11] = [
-    "chande_momentum_oscillator",
     "double_exponential_moving_average",
+    "elapsed",
     "exponential_moving_average",
     "holt_winters",
     "holt_winters_with_fit",
     "kaufmans_adaptive_moving_average",
     "kaufmans_efficiency_ratio",
+    "moving_average",
+    "non_negative_derivative",
+    "non_negative_difference",
     "relative_strength_index",
     "triple_exponential_derivative",
     "triple_exponential_moving_average",
-    "sum_hll",
 ];
 
 /// The kind of a function that is not scalar; `None` when it is scalar or unknown.
@@ -57,12 +56,20 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
     if WINDOWS.contains(&name) {
         return Some(Kind::Window);
     }
-    matches!(name, "top" | "bottom").then_some(Kind::TopBottom)
+    match name {
+        "top" | "bottom" => Some(Kind::TopBottom),
+        "sample" => Some(Kind::Sample),
+        _ => None,
+    }
 }
 
 /// Whether the function reads one bucket before the first.
 pub(super) fn looks_back(name: &str) -> bool {
-    kind(name) == Some(Kind::Window) && name != "cumulative_sum"
+    kind(name) == Some(Kind::Window)
+        && !matches!(
+            name,
+            "cumulative_sum" | "holt_winters" | "holt_winters_with_fit"
+        )
 }
 
 /// Which fields `f(*)` stands for.
@@ -72,11 +79,11 @@ pub(super) fn takes(name: &str, value_type: super::types::ValueType) -> bool {
         number if number.is_number() => true,
         String => matches!(
             name,
-            "count" | "first" | "last" | "distinct" | "elapsed" | "mode"
+            "count" | "first" | "last" | "distinct" | "elapsed" | "mode" | "sample"
         ),
         Boolean => matches!(
             name,
-            "count" | "first" | "last" | "distinct" | "elapsed" | "mode" | "min" | "max"
+            "count" | "first" | "last" | "distinct" | "elapsed" | "mode" | "min" | "max" | "sample"
         ),
         _ => false,
     }
@@ -94,6 +101,8 @@ pub(super) enum Class {
     Selector,
     /// `top` or `bottom`.
     TopBottom,
+    /// `sample`, once or more often.
+    Sample,
     /// Aggregates, or selectors together or in time buckets.
     Aggregate,
     /// Window functions over fields.
@@ -111,6 +120,7 @@ struct Census {
     distinct: usize,
     selectors: usize,
     tops: usize,
+    samples: usize,
     windows: usize,
     /// Columns outside calls.
     columns: usize,
@@ -135,10 +145,11 @@ pub(super) fn classify(exprs: &[&Expr], buckets: bool) -> Result<Class> {
         distinct,
         selectors,
         tops,
+        samples,
         windows,
         ..
     } = census;
-    if buckets && aggregates + selectors + tops + windows == 0 {
+    if buckets && aggregates + selectors + tops + samples + windows == 0 {
         return invalid("GROUP BY requires at least one aggregate function");
     }
     Ok(if windows > 0 {
@@ -149,6 +160,8 @@ pub(super) fn classify(exprs: &[&Expr], buckets: bool) -> Result<Class> {
         }
     } else if tops > 0 {
         Class::TopBottom
+    } else if samples > 0 {
+        Class::Sample
     } else if distinct > 0 {
         Class::RawDistinct
     } else if selectors == 1 && aggregates == 0 && !buckets {
@@ -166,14 +179,18 @@ fn mixing(census: &Census, columns: usize) -> Result<()> {
         distinct,
         selectors,
         tops,
+        samples,
         windows,
         ..
     } = *census;
-    let functions = aggregates + selectors + tops + windows;
+    let functions = aggregates + selectors + tops + samples + windows;
     if tops > 0 && functions > 1 {
         return invalid(
             "selector functions top and bottom cannot be combined with other functions",
         );
+    }
+    if samples > 0 && functions > samples {
+        return invalid("selector function sample cannot be combined with other functions");
     }
     if distinct > 0 && (functions > 1 || columns > 1 || census.columns > 0) {
         return invalid(
@@ -186,7 +203,7 @@ fn mixing(census: &Census, columns: usize) -> Result<()> {
     if aggregates + windows > 0 {
         return invalid("mixing aggregate and non-aggregate columns is not supported");
     }
-    if selectors > 1 {
+    if selectors > 1 || samples > 1 {
         return invalid("mixing multiple selector functions with tags or fields is not supported");
     }
     Ok(())
@@ -227,6 +244,10 @@ fn count_call(call: &Call, buckets: bool, census: &mut Census) -> Result<()> {
             census.tops += 1;
             return check_top(call);
         }
+        Some(Kind::Sample) => {
+            census.samples += 1;
+            return arguments::sample(call).map(drop);
+        }
         Some(Kind::Selector) => census.selectors += 1,
         Some(Kind::Aggregate) if name == "distinct" => {
             census.distinct += 1;
@@ -239,9 +260,8 @@ fn count_call(call: &Call, buckets: bool, census: &mut Census) -> Result<()> {
 
 fn unknown(name: &str) -> Result<()> {
     match name {
-        "sample" => not_implemented("sample selector function"),
         "count_hll" => not_implemented("count_hll"),
-        gone if GONE.contains(&gone) => invalid(format!("Invalid function '{gone}'")),
+        "sum_hll" => invalid("Invalid function 'sum_hll'"),
         _ => invalid(format!("unsupported function {name}()")),
     }
 }
@@ -340,6 +360,13 @@ fn check_window(call: &Call, buckets: bool, census: &mut Census) -> Result<()> {
                 }
             }
         }
+        "holt_winters" | "holt_winters_with_fit" => {
+            arguments::forecast(call, 0)?;
+            if !matches!(call.args[0], Expr::Call(_)) {
+                return invalid(format!("must use aggregate function with {}", call.name));
+            }
+        }
+        _ if arguments::technical(call)?.is_some() => {}
         _ => expect_arguments(call, 1, 1)?,
     }
     if !buckets {

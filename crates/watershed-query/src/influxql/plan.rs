@@ -14,6 +14,7 @@
 mod aggregate;
 mod limit;
 mod rank;
+mod sample;
 mod window;
 
 use super::condition;
@@ -112,6 +113,7 @@ pub(super) fn plan(relation: &Relation, query: &Query) -> Result<Option<Planned>
         Class::RawDistinct => planner.distinct()?,
         Class::Window => planner.raw_window()?,
         Class::TopBottom => planner.top_bottom()?,
+        Class::Sample => planner.sample()?,
         Class::Selector | Class::Aggregate if planner.chooses_rank() => planner.percentile()?,
         Class::Selector
         | Class::Aggregate

@@ -277,7 +277,10 @@ pub(super) fn group_key(tag: &str, at: usize, projected: bool) -> serde_json::Va
 
 /// Whether the rows of the result are rows of the table.
 fn shows_rows(class: Class) -> bool {
-    matches!(class, Class::Raw | Class::TopBottom | Class::Selector)
+    matches!(
+        class,
+        Class::Raw | Class::TopBottom | Class::Sample | Class::Selector
+    )
 }
 
 fn time_field(query: &Query) -> Field {
@@ -286,6 +289,9 @@ fn time_field(query: &Query) -> Field {
         None => time_data_type(),
     };
     let field = Field::new(&query.time_name, data_type, false);
-    let of_row = matches!(query.class, Class::Raw | Class::TopBottom | Class::Window);
+    let of_row = matches!(
+        query.class,
+        Class::Raw | Class::TopBottom | Class::Sample | Class::Window
+    );
     with_type(field, of_row.then_some(ColumnType::Time.influx_name()))
 }

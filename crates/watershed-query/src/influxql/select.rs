@@ -52,6 +52,9 @@ pub(super) struct Clauses {
     /// `SOFFSET`: how many series of each table are left out before those.
     pub(super) series_offset: usize,
     pub(super) zone: Option<Tz>,
+    /// What the random order of `sample` is made of: another one for each statement, as no two are at the
+    /// same time.
+    pub(super) seed: u64,
 }
 
 impl Clauses {
@@ -88,6 +91,7 @@ impl Clauses {
             series_limit: count(select.series_limit, "slimit")?,
             series_offset: count(select.series_offset, "soffset")?.unwrap_or(0),
             zone: select.time_zone,
+            seed: now.cast_unsigned(),
         })
     }
 

@@ -1,14 +1,17 @@
 //! The window functions: they walk over the rows of a group in output order and skip nulls.
 //!
 //! 1. [`node`] is the node of logical plans, with the functions and the columns they work on.
-//! 2. [`exec`] takes rows sorted by group and time and hands the rows of each group to [`Walk`]s as they
+//! 2. [`technical`] has the functions of technical analysis.
+//! 3. [`exec`] takes rows sorted by group and time and hands the rows of each group to [`Walk`]s as they
 //!    come, so that no group has to be in memory.
 
 mod exec;
 mod node;
+mod technical;
 
 pub(crate) use exec::SeriesWindowPlanner;
 pub(super) use node::{SeriesWindow, WindowCall};
+pub(super) use technical::{Indicator, Technical, Warmup};
 
 use arrow::array::{
     Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, Float64Array, Int64Array,
@@ -40,6 +43,7 @@ pub(super) enum WindowFunction {
     MovingAverage {
         points: usize,
     },
+    Technical(Technical),
 }
 
 /// A function on its way over the rows of one group.
@@ -66,6 +70,7 @@ impl WindowFunction {
             Self::Elapsed { .. } => "elapsed",
             Self::CumulativeSum => "cumulative_sum",
             Self::MovingAverage { .. } => "moving_average",
+            Self::Technical(technical) => technical.indicator.name(),
         }
     }
 
@@ -74,7 +79,9 @@ impl WindowFunction {
         match self {
             Self::Difference { .. } | Self::CumulativeSum => value.clone(),
             Self::Elapsed { .. } => DataType::Int64,
-            Self::Derivative { .. } | Self::MovingAverage { .. } => DataType::Float64,
+            Self::Derivative { .. } | Self::MovingAverage { .. } | Self::Technical(_) => {
+                DataType::Float64
+            }
         }
     }
 
@@ -113,6 +120,7 @@ impl WindowFunction {
                 points: *points,
                 window: VecDeque::new(),
             }),
+            Self::Technical(technical) => technical.walk(),
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::gap_fill::{self, GapFill, Grid};
 use crate::influxql::aggregates;
 use crate::influxql::error::{Result, invalid};
 use crate::influxql::expr::{Lower, variable};
+use crate::influxql::functions::arguments::forecast;
 use crate::influxql::functions::{Class, Kind, kind, looks_back, takes};
 use crate::influxql::integral;
 use crate::influxql::relation::{TIME, column};
@@ -28,6 +29,8 @@ use watershed_influxql::{Call, Expr, Fill, VarRef};
 pub(super) const BUCKET: &str = "bucket";
 /// The number of rows, where it decides whether there is a result at all.
 const ROWS: &str = "rows";
+/// Tells rows of the statement from those that were added for a forecast.
+const REAL: &str = "real";
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// The value of a call, or of a column of a chosen row, after aggregation.
@@ -367,9 +370,13 @@ impl Planner<'_> {
         );
         let plan = plan.project(exprs)?.build()?;
         let plan = self.filled_results(plan, &results)?;
+        let plan = self.with_room(plan)?;
         let plan = self.windowed(plan, windows, &Order::default())?;
         let mut exprs = self.result_keys();
         exprs.extend(fields);
+        if self.forecast_points() > 0 {
+            exprs.push(column(REAL));
+        }
         let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
         self.limited(self.without_look_back(plan)?, planned, Order::default())
     }
@@ -456,6 +463,63 @@ impl Planner<'_> {
         Ok(LogicalPlan::Extension(Extension { node }))
     }
 
+    /// How many points the statement forecasts.
+    fn forecast_points(&self) -> usize {
+        let mut points = 0;
+        for field in &self.query.fields {
+            field.expr.walk(&mut |expr| {
+                if let Expr::Call(call) = expr
+                    && let Ok(Some(forecast)) = forecast(call, 0)
+                {
+                    points = points.max(forecast.points);
+                }
+            });
+        }
+        points
+    }
+
+    /// The start of the bucket with the last instant, or of the last one to forecast behind it.
+    fn last_bucket(&self, upper: Option<i64>) -> Option<i64> {
+        let buckets = self.query.clauses.buckets.as_ref()?;
+        let last = buckets.start(upper?)?;
+        (0..self.forecast_points()).try_fold(last, |start, _| buckets.next(start))
+    }
+
+    /// With empty rows for all buckets in which a forecast may stand. Those that were there have a value in
+    /// [`REAL`].
+    fn with_room(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let clauses = &self.query.clauses;
+        let Some(buckets) = clauses
+            .buckets
+            .as_ref()
+            .filter(|_| self.forecast_points() > 0)
+        else {
+            return Ok(plan);
+        };
+        let mut exprs: Vec<PlanExpr> = plan
+            .schema()
+            .columns()
+            .into_iter()
+            .map(Into::into)
+            .collect();
+        exprs.push(lit(true).alias(REAL));
+        let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
+        let time = self.query.groups.len();
+        let spec = gap_fill::Spec {
+            groups: (0..time).collect(),
+            time,
+            grid: Grid {
+                first: clauses.scan.lower.and_then(|lower| buckets.start(lower)),
+                last: self.last_bucket(clauses.scan.upper),
+                step: buckets.step(),
+            },
+            fills: Vec::new(),
+            nulls_first: false,
+        };
+        let node = Arc::new(GapFill::try_new(plan, spec)?);
+        Ok(LogicalPlan::Extension(Extension { node }))
+    }
+
     /// Without the bucket that was read only for the window functions, and the rows they leave empty.
     fn without_look_back(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let mixed = match self.query.class {
@@ -469,12 +533,18 @@ impl Planner<'_> {
         if let Some(first) = start(clauses.bounds.lower) {
             plan = plan.filter(column(TIME).gt_eq(instant(first)))?;
         }
-        if let Some(last) = start(clauses.bounds.upper) {
+        if let Some(last) = self.last_bucket(clauses.bounds.upper) {
             plan = plan.filter(column(TIME).lt_eq(instant(last)))?;
         }
         if !mixed {
             plan = plan.filter(self.has_window_value())?;
-        } else if clauses.fill == Fill::None && clauses.scan != clauses.bounds {
+            return Ok(plan.build()?);
+        }
+        if self.forecast_points() > 0 {
+            let real = column(REAL).is_not_null();
+            plan = plan.filter(real.or(self.has_window_value()))?;
+        }
+        if clauses.fill == Fill::None && clauses.scan != clauses.bounds {
             // The first bucket may have rows before the range alone.
             let fields = 0..self.query.fields.len();
             let present = fields.map(|at| column(&field_column(at)).is_not_null());

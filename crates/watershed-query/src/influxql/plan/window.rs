@@ -4,6 +4,8 @@ use super::limit::Order;
 use super::{Inputs, Planned, Planner, field_column, group_column};
 use crate::influxql::error::{Error, Result, invalid};
 use crate::influxql::expr::{Lower, variable};
+use crate::influxql::forecast::Forecast;
+use crate::influxql::functions::arguments::{forecast, technical};
 use crate::influxql::relation::{TIME, column};
 use crate::influxql::types::{Value, ValueType};
 use crate::influxql::windows::{SeriesWindow, WindowCall, WindowFunction};
@@ -25,13 +27,22 @@ pub(super) struct Windows {
 #[derive(Debug)]
 struct Windowed {
     name: String,
-    function: WindowFunction,
+    function: Function,
     argument: PlanExpr,
+}
+
+/// What is computed of an argument.
+#[derive(Debug)]
+enum Function {
+    /// Along the rows of a group.
+    Walk(WindowFunction),
+    /// Of all rows of a group together.
+    Forecast(Forecast),
 }
 
 impl Windows {
     /// The column that holds the value of the function.
-    fn add(&mut self, argument: PlanExpr, function: WindowFunction) -> PlanExpr {
+    fn add(&mut self, argument: PlanExpr, function: Function) -> PlanExpr {
         let level = argument
             .column_refs()
             .into_iter()
@@ -54,7 +65,10 @@ impl Windows {
 }
 
 /// The arguments of a level as columns of the plan, which get names of their own where they are computed.
-fn arguments(plan: LogicalPlan, level: Vec<Windowed>) -> Result<(LogicalPlan, Vec<WindowCall>)> {
+fn arguments(
+    plan: LogicalPlan,
+    level: Vec<(String, WindowFunction, PlanExpr)>,
+) -> Result<(LogicalPlan, Vec<WindowCall>)> {
     let mut exprs: Vec<PlanExpr> = plan
         .schema()
         .columns()
@@ -63,27 +77,28 @@ fn arguments(plan: LogicalPlan, level: Vec<Windowed>) -> Result<(LogicalPlan, Ve
         .collect();
     let known = exprs.len();
     let mut named = Vec::with_capacity(level.len());
-    for windowed in level {
-        let argument = match &windowed.argument {
-            PlanExpr::Column(column) => column.name.clone(),
+    for (name, function, argument) in level {
+        let argument = match argument {
+            PlanExpr::Column(column) => column.name,
             computed => {
-                let name = format!("{}_of", windowed.name);
-                exprs.push(computed.clone().alias(&name));
+                let name = format!("{name}_of");
+                exprs.push(computed.alias(&name));
                 name
             }
         };
-        named.push((windowed, argument));
+        named.push((name, function, argument));
     }
     let plan = match exprs.len() == known {
         true => plan,
         false => LogicalPlanBuilder::from(plan).project(exprs)?.build()?,
     };
     let mut calls = Vec::with_capacity(named.len());
-    for (windowed, argument) in named {
+    for (name, function, argument) in named {
+        let argument = index_of(&plan, &argument)?;
         calls.push(WindowCall {
-            function: windowed.function,
-            argument: index_of(&plan, &argument)?,
-            name: windowed.name,
+            function,
+            argument,
+            name,
         });
     }
     Ok((plan, calls))
@@ -113,15 +128,26 @@ impl Planner<'_> {
                 call.name, argument.value_type
             ));
         }
-        let function = self.window_function(call);
+        let buckets = self.query.clauses.buckets.as_ref();
+        let interval = buckets.map_or(0, |buckets| buckets.nanos());
+        if let Some(forecast) = forecast(call, interval)? {
+            let argument = argument.float();
+            let result = windows.add(argument, Function::Forecast(forecast));
+            return Ok(Value::new(result, ValueType::Float));
+        }
+        let function = match technical(call)? {
+            Some(technical) => WindowFunction::Technical(technical),
+            None => self.window_function(call),
+        };
         let value_type = match &function {
             WindowFunction::Elapsed { .. } => ValueType::Integer,
-            WindowFunction::Derivative { .. } | WindowFunction::MovingAverage { .. } => {
-                ValueType::Float
-            }
+            WindowFunction::Derivative { .. }
+            | WindowFunction::MovingAverage { .. }
+            | WindowFunction::Technical(_) => ValueType::Float,
             _ => argument.value_type,
         };
-        Ok(Value::new(windows.add(argument.expr, function), value_type))
+        let result = windows.add(argument.expr, Function::Walk(function));
+        Ok(Value::new(result, value_type))
     }
 
     /// Plans the functions, level by level, over rows in that order.
@@ -132,7 +158,31 @@ impl Planner<'_> {
         order: &Order,
     ) -> Result<LogicalPlan> {
         for level in windows.levels {
-            let (input, calls) = arguments(plan, level)?;
+            let (mut walks, mut forecasts) = (Vec::new(), Vec::new());
+            for Windowed {
+                name,
+                function,
+                argument,
+            } in level
+            {
+                match function {
+                    Function::Walk(function) => walks.push((name, function, argument)),
+                    Function::Forecast(forecast) => {
+                        // Forward in time, in whatever order the rows are shown.
+                        let order = vec![column(TIME).sort(true, false)];
+                        let groups = self.group_columns();
+                        let result = forecast.over(argument, column(TIME), groups, order)?;
+                        forecasts.push(result.alias(name));
+                    }
+                }
+            }
+            if !forecasts.is_empty() {
+                plan = LogicalPlanBuilder::from(plan).window(forecasts)?.build()?;
+            }
+            if walks.is_empty() {
+                continue;
+            }
+            let (input, calls) = arguments(plan, walks)?;
             let groups = (0..self.query.groups.len())
                 .map(|at| index_of(&input, &group_column(at)))
                 .collect::<Result<Vec<_>>>()?;
