@@ -204,7 +204,8 @@ fn repeats_selectors(select: &Select) -> bool {
 fn fills_late(select: &Select, set: &DataSet) -> bool {
     let backward = select.order == Some(Order::Descending) && select.fill == Some(Fill::Previous);
     let counts = select.fields.len() > 1 && calls(select, &["count"]);
-    let chooses = set.ties && calls(select, CHOOSING) || calls(select, &["stddev"]);
+    let chooses =
+        set.ties && calls(select, CHOOSING) || calls(select, &["stddev", "percentile", "mode"]);
     let terms = select
         .fields
         .iter()
@@ -295,7 +296,7 @@ fn depends_on_order(select: &Select) -> bool {
         .iter()
         .filter_map(subquery)
         .any(depends_on_order);
-    cut || fills || below || calls(select, WINDOWS)
+    cut || fills || below || calls(select, WINDOWS) || calls(select, &["top", "bottom"])
 }
 
 fn selects_tags(select: &Select, set: &DataSet) -> bool {
