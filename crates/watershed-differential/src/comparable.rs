@@ -86,14 +86,24 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
 fn asks_for_unknown_columns(select: &Select, set: &DataSet) -> bool {
     let is_filled = matches!(select.fill, Some(Fill::Integer(_) | Fill::Float(_)));
     let items = select.fields.iter().map(|field| &field.expr);
-    let terms =
-        items.filter(|expr| is_filled && (is_term_of(expr, None) || calls_in(expr, WINDOWS)));
+    let windows = calls(select, WINDOWS);
+    let terms = items.filter(|expr| is_filled && (windows || is_term_of(expr, None)));
     let exprs: Vec<&Expr> = terms.chain(&select.condition).collect();
     let mut meant = set
         .measurements
         .iter()
         .filter(|known| is_meant(select, known));
-    meant.any(|known| exprs.iter().any(|expr| lacks(known, expr)))
+    let names_nothing = windows
+        && is_filled
+        && select
+            .fields
+            .iter()
+            .any(|field| names(&field.expr, UNKNOWN));
+    names_nothing || meant.any(|known| exprs.iter().any(|expr| lacks(known, expr)))
+}
+
+fn names(expr: &Expr, name: &str) -> bool {
+    expr.any(&mut |expr| matches!(expr, Expr::Var(column) if column.name == name))
 }
 
 fn is_meant(select: &Select, measurement: &Measurement) -> bool {
@@ -204,7 +214,8 @@ fn repeats_selectors(select: &Select) -> bool {
 fn fills_late(select: &Select, set: &DataSet) -> bool {
     let backward = select.order == Some(Order::Descending) && select.fill == Some(Fill::Previous);
     let counts = select.fields.len() > 1 && calls(select, &["count"]);
-    let chooses = set.ties && calls(select, CHOOSING) || calls(select, &["stddev"]);
+    let chooses =
+        set.ties && calls(select, CHOOSING) || calls(select, &["stddev", "percentile", "mode"]);
     let terms = select
         .fields
         .iter()
@@ -250,6 +261,8 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         groups && is_bucketed(inner) && calls(inner, UNORDERED),
         // 1.6 does not take what a subquery selects for tags.
         outer.group_by.iter().any(is_tag) && selects_tags(inner, set),
+        // 1.6 does not limit the windows of each group of a subquery.
+        groups && inner.limit.is_some() && calls(inner, WINDOWS),
         // 1.6 has two rows for columns that have values in different groups.
         groups && (inner.fields.len() > 1 || has_pattern(inner)),
         // An absent tag that a subquery selects is neither empty nor anything else in 1.6.
@@ -295,7 +308,7 @@ fn depends_on_order(select: &Select) -> bool {
         .iter()
         .filter_map(subquery)
         .any(depends_on_order);
-    cut || fills || below || calls(select, WINDOWS)
+    cut || fills || below || calls(select, WINDOWS) || calls(select, &["top", "bottom"])
 }
 
 fn selects_tags(select: &Select, set: &DataSet) -> bool {

@@ -24,7 +24,8 @@ pub(super) enum Normalise {
     SortRowsDescending,
     /// The reference's series are cut to as many rows as the limit says.
     CutToLimit,
-    /// Our series without any value of a window function are left out, and our rows in series without another.
+    /// Our series without any value of a window function are left out if the reference lacks them, and our rows
+    /// in series without another.
     DropWindowless,
     /// Where the reference has no count, ours is left out if it is zero or part of a term.
     NoCount,
@@ -106,7 +107,7 @@ impl Normalise {
                     series.rows.truncate(limit.unwrap_or(usize::MAX));
                 }
             }
-            Self::DropWindowless => drop_windowless(query, ours),
+            Self::DropWindowless => drop_windowless(query, ours, reference),
             Self::NoCount => {
                 let fill = fill_value(query);
                 each_pair(
@@ -282,8 +283,9 @@ impl Accept {
     }
 }
 
-/// Leaves out what has no value of a window function: whole series, and in those without any other value rows.
-fn drop_windowless(query: &Query, ours: &mut Vec<Series>) {
+/// Leaves out what has no value of a window function: series that the reference lacks, and in those without any
+/// other value rows.
+fn drop_windowless(query: &Query, ours: &mut Vec<Series>, reference: &[Series]) {
     let has_value = |row: &[Cell], places: &[usize]| places.iter().any(|at| row[*at] != Cell::Null);
     for series in &mut *ours {
         let windows = columns_with(query, series, WINDOWS);
@@ -292,8 +294,10 @@ fn drop_windowless(query: &Query, ours: &mut Vec<Series>) {
         }
         let places = 1..series.columns.len();
         let others: Vec<usize> = places.filter(|place| !windows.contains(place)).collect();
-        let is_dropped = !series.rows.iter().any(|row| has_value(row, &windows));
-        if is_dropped || !series.rows.iter().any(|row| has_value(row, &others)) {
+        let is_there = reference.iter().any(|other| same_head(series, other));
+        let has_windows = series.rows.iter().any(|row| has_value(row, &windows));
+        let has_others = series.rows.iter().any(|row| has_value(row, &others));
+        if !is_there && !has_windows || !has_others {
             series.rows.retain(|row| has_value(row, &windows));
         }
     }

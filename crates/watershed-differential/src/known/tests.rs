@@ -204,6 +204,13 @@ const CASES: &[Case] = &[
         wrong: "m: time max\n1 2\n2 2",
     },
     Case {
+        name: "order of rows of a subquery, latest first",
+        query: "SELECT max FROM (SELECT max(v) FROM m GROUP BY host) ORDER BY time DESC",
+        ours: "m: time max\n2 2\n1 1",
+        reference: "m: time max\n1 1\n2 2",
+        wrong: "m: time max\n2 2\n1 2",
+    },
+    Case {
         name: "columns that one of the sources of a subquery lacks",
         query: "SELECT max FROM (SELECT max(v) FROM m, n)",
         ours: "m: time max\n1 1",
