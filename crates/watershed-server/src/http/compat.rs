@@ -94,6 +94,8 @@ pub(crate) enum Dialect {
     V2,
     /// `{"error","code","message"}`: 1.x clients read `error` and search it for known words.
     V1,
+    /// `{"error"}` and nothing else: a text that is no InfluxQL, as 1.x answers it.
+    V1Syntax,
 }
 
 /// An error answer.
@@ -172,9 +174,12 @@ impl ApiError {
 
     fn body(&self) -> Value {
         let mut body = Map::new();
-        if self.dialect == Dialect::V1 {
+        if matches!(self.dialect, Dialect::V1 | Dialect::V1Syntax) {
             let error = self.v1_error.as_ref().unwrap_or(&self.message);
             body.insert("error".into(), error.clone().into());
+        }
+        if self.dialect == Dialect::V1Syntax {
+            return body.into();
         }
         body.insert("code".into(), self.code.as_str().into());
         body.insert("message".into(), self.message.clone().into());

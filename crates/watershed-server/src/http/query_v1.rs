@@ -76,7 +76,13 @@ pub(super) async fn post(
 }
 
 fn finish(result: Result<Response, ApiError>) -> Response {
-    result.unwrap_or_else(|error| error.in_dialect(Dialect::V1).into_response())
+    result.unwrap_or_else(|error| {
+        let dialect = match error.dialect {
+            Dialect::V1Syntax => Dialect::V1Syntax,
+            _ => Dialect::V1,
+        };
+        error.in_dialect(dialect).into_response()
+    })
 }
 
 fn url_params(query: &str) -> Result<Params, ApiError> {
@@ -150,7 +156,10 @@ fn job(mut params: Params, headers: &HeaderMap, identity: Identity) -> Result<Jo
         rp: rp.as_deref(),
     };
     let statements = parse_statements(&text)
-        .map_err(|e| ApiError::invalid(format!("error parsing query: {e}")))?
+        .map_err(|e| {
+            let error = ApiError::invalid(format!("error parsing query: {e}"));
+            error.in_dialect(Dialect::V1Syntax)
+        })?
         .into_iter()
         .map(|mut statement| {
             let target = Target::of(&mut statement, defaults);

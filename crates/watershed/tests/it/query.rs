@@ -185,6 +185,7 @@ fn bad_requests_are_told_apart_from_bad_statements() {
     let answer = query(&server, &[("q", "SHOW MEASUREMENTS; SELEC n FROM cpu")]);
     let error = answer.json()["error"].as_str().unwrap().to_owned();
     assert_eq!(answer.status, 400, "{error}");
+    assert_eq!(answer.json().as_object().unwrap().len(), 1, "{error}");
     assert!(
         error.starts_with("error parsing query: found SELEC, expected "),
         "{error}"

@@ -32,7 +32,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use watershed_influxql::{Cardinality, Dimension, Expr, ShowCardinality, WildcardKind};
+use watershed_influxql::{BinaryOp, Cardinality, Dimension, Expr, ShowCardinality, WildcardKind};
 use watershed_model::{Column, TableSchema};
 
 /// The column of a count.
@@ -157,6 +157,28 @@ fn as_i64(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// The condition, in which a tag that a row lacks is not different from anything either: so InfluxDB 1.x
+/// counts tag values, but only those.
+fn present(condition: &Expr, table: &TableSchema) -> Expr {
+    let Expr::Binary(binary) = condition else {
+        return condition.clone();
+    };
+    let (left, right) = (&binary.left, &binary.right);
+    if matches!(binary.op, BinaryOp::And | BinaryOp::Or) {
+        return Expr::binary(binary.op, present(left, table), present(right, table));
+    }
+    let is_tag = |name: &str| table.tags().any(|tag| tag.name.as_str() == name);
+    match left {
+        Expr::Var(var)
+            if matches!(binary.op, BinaryOp::NotEq | BinaryOp::NotMatches) && is_tag(&var.name) =>
+        {
+            let there = Expr::binary(BinaryOp::NotEq, left.clone(), Expr::String(String::new()));
+            Expr::binary(BinaryOp::And, condition.clone(), there)
+        }
+        _ => condition.clone(),
+    }
+}
+
 /// A statement whose answer takes rows.
 struct Counting<'a> {
     planner: &'a Planner<'a>,
@@ -179,8 +201,11 @@ impl Counting<'_> {
     }
 
     fn matching(&self, table: &TableSchema) -> Result<Option<LogicalPlanBuilder>> {
-        let condition = self.show.condition.as_ref();
-        self.planner.matching(table, condition, Reach::All)
+        let condition = match (&self.show.of, &self.show.condition) {
+            (Cardinality::TagValues(_), Some(condition)) => Some(present(condition, table)),
+            (_, condition) => condition.clone(),
+        };
+        self.planner.matching(table, condition.as_ref(), Reach::All)
     }
 
     /// The groups as columns of rows of the table; what is no tag of it makes one group.
