@@ -1,6 +1,6 @@
 //! What is selected from, and which columns that has.
 
-use super::{Columns, Generator};
+use super::{Columns, Generator, is_number};
 use watershed_influxql::{
     Dimension, Expr, Field, Measurement, MeasurementName, Select, Source, unique_names,
 };
@@ -36,7 +36,8 @@ impl Generator<'_> {
                 Expr::Call(call)
                     if matches!(call.args.first(), Some(Expr::Wildcard(_) | Expr::Regex(_))) =>
                 {
-                    for (field, kind) in &below.fields {
+                    let numbers = below.fields.iter().filter(|(_, kind)| is_number(**kind));
+                    for (field, kind) in numbers {
                         columns
                             .fields
                             .insert(format!("{}_{field}", call.name), *kind);

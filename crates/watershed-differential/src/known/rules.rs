@@ -73,6 +73,8 @@ pub(super) enum Accept {
     OtherRow,
     /// We have no series.
     Nothing,
+    /// Series that both have are equal, and we have no more than SLIMIT says for each measurement.
+    OtherSeries,
     /// All is equal but first and last values and columns beside a selector.
     OtherFirsts,
     /// All is equal but columns beside a selector.
@@ -246,8 +248,10 @@ impl Accept {
         let (Answer::Series(ours), Answer::Series(reference)) = (ours, reference) else {
             return false;
         };
-        if self == Self::Nothing {
-            return ours.is_empty();
+        match self {
+            Self::Nothing => return ours.is_empty(),
+            Self::OtherSeries => return other_series(query, ours, reference),
+            _ => {}
         }
         ours.len() == reference.len()
             && ours.iter().zip(reference).all(|(ours, reference)| {
@@ -255,7 +259,7 @@ impl Accept {
                     && match self {
                         Self::TiesAtTheEnds => ties_at_the_ends(ours, reference),
                         Self::OtherRow => same_first_column(ours, reference),
-                        Self::Nothing => false,
+                        Self::Nothing | Self::OtherSeries => false,
                         Self::OtherFirsts => {
                             let mut places = columns_with(query, ours, &["first", "last"]);
                             places.extend(bare_columns(query, ours));
@@ -353,6 +357,17 @@ fn same_first_column(ours: &Series, reference: &Series) -> bool {
             .collect()
     };
     compare::rows_difference(&firsts(ours), &firsts(reference)).is_none()
+}
+
+fn other_series(query: &Query, ours: &[Series], reference: &[Series]) -> bool {
+    let limit = select(query).and_then(|select| select.series_limit);
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    let mut measurements = ours.chunk_by(|a, b| a.name == b.name);
+    let same = |series: &Series| {
+        let mut others = reference.iter().filter(|other| same_head(series, other));
+        others.all(|other| compare::rows_difference(&series.rows, &other.rows).is_none())
+    };
+    measurements.all(|of_one| of_one.len() <= limit.unwrap_or(usize::MAX)) && ours.iter().all(same)
 }
 
 fn same_head(ours: &Series, reference: &Series) -> bool {
