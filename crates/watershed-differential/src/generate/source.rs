@@ -29,8 +29,17 @@ impl Generator<'_> {
                         .fields
                         .insert(name, kind.unwrap_or(FieldKind::Float));
                 }
-                Expr::Wildcard(_) | Expr::Regex(_) => {
+                Expr::Wildcard(_) => {
                     columns.fields.extend(below.fields.clone());
+                    columns.selects_tags = true;
+                }
+                Expr::Regex(pattern) => {
+                    let pattern = regex::Regex::new(pattern.as_str());
+                    let matches = |name: &String| pattern.as_ref().is_ok_and(|p| p.is_match(name));
+                    let fields = below.fields.iter().filter(|(name, _)| matches(name));
+                    columns
+                        .fields
+                        .extend(fields.map(|(name, kind)| (name.clone(), *kind)));
                     columns.selects_tags = true;
                 }
                 Expr::Call(call)
