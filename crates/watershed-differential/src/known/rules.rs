@@ -57,6 +57,14 @@ pub(super) enum Normalise {
     DropValueless,
     /// Columns without any value in ours that hold one number everywhere in the reference are left out.
     UnfilledColumns,
+    /// Columns that hold a mode are left out.
+    MaskModes,
+    /// Columns that hold a first or last value are left out, and those beside a selector.
+    MaskFirsts,
+    /// Columns beside a selector are left out.
+    MaskCompanions,
+    /// Columns that hold a count are left out.
+    MaskCounts,
     /// Where ours is null, an empty text or `false` of the reference is left out.
     UnfilledTexts,
 }
@@ -67,20 +75,12 @@ pub(super) enum Normalise {
 pub(super) enum Accept {
     /// Rows that share the time of the first or the last row of a series are others, all between are equal.
     TiesAtTheEnds,
-    /// All is equal but values of columns that hold a mode.
-    OtherModes,
     /// The first column is equal, but times and other columns may be those of another row.
     OtherRow,
     /// We have no series.
     Nothing,
     /// Series that both have are equal, and we have no more than SLIMIT says for each measurement.
     OtherSeries,
-    /// All is equal but first and last values and columns beside a selector.
-    OtherFirsts,
-    /// All is equal but columns beside a selector.
-    OtherCompanions,
-    /// All is equal but counts.
-    OtherCounts,
     /// All is equal but values of integrals and rows of ours in which they are zero.
     OtherIntegrals,
     /// All is equal but where values repeat: each column has the same set of values.
@@ -109,6 +109,14 @@ impl Normalise {
                     series.rows.truncate(limit.unwrap_or(usize::MAX));
                 }
             }
+            Self::MaskModes => mask(ours, reference, |one| columns_with(query, one, &["mode"])),
+            Self::MaskCounts => mask(ours, reference, |one| columns_with(query, one, &["count"])),
+            Self::MaskCompanions => mask(ours, reference, |one| bare_columns(query, one)),
+            Self::MaskFirsts => mask(ours, reference, |one| {
+                let mut places = columns_with(query, one, &["first", "last"]);
+                places.extend(bare_columns(query, one));
+                places
+            }),
             Self::DropWindowless => drop_windowless(query, ours, reference),
             Self::NoCount => {
                 let fill = fill_value(query);
@@ -260,26 +268,6 @@ impl Accept {
                         Self::TiesAtTheEnds => ties_at_the_ends(ours, reference),
                         Self::OtherRow => same_first_column(ours, reference),
                         Self::Nothing | Self::OtherSeries => false,
-                        Self::OtherFirsts => {
-                            let mut places = columns_with(query, ours, &["first", "last"]);
-                            places.extend(bare_columns(query, ours));
-                            equal_but(&places, ours, reference, false)
-                        }
-                        Self::OtherCompanions => {
-                            equal_but(&bare_columns(query, ours), ours, reference, false)
-                        }
-                        Self::OtherModes => equal_but(
-                            &columns_with(query, ours, &["mode"]),
-                            ours,
-                            reference,
-                            false,
-                        ),
-                        Self::OtherCounts => equal_but(
-                            &columns_with(query, ours, &["count"]),
-                            ours,
-                            reference,
-                            false,
-                        ),
                         Self::OtherIntegrals => other_integrals(query, ours, reference),
                         Self::SameValues => same_values(ours, reference),
                     }
@@ -306,6 +294,17 @@ fn drop_windowless(query: &Query, ours: &mut Vec<Series>, reference: &[Series]) 
         }
     }
     ours.retain(|series| !series.rows.is_empty());
+}
+
+/// Leaves out the values in these columns.
+fn mask(ours: &mut [Series], reference: &mut [Series], places: impl Fn(&Series) -> Vec<usize>) {
+    for series in ours.iter_mut().chain(reference) {
+        for place in places(series) {
+            for row in &mut series.rows {
+                row[place] = Cell::Null;
+            }
+        }
+    }
 }
 
 /// The whole number that empty buckets are filled with.
@@ -375,25 +374,6 @@ fn same_head(ours: &Series, reference: &Series) -> bool {
         == (&reference.name, &reference.tags, &reference.columns)
 }
 
-/// Whether all is equal but values of columns that one of the functions is part of; nulls are where they are.
-fn other_values(query: &Query, ours: &Series, reference: &Series, functions: &[&str]) -> bool {
-    equal_but(&columns_with(query, ours, functions), ours, reference, true)
-}
-
-/// Whether all is equal but values of columns in these places; with nulls where they are, if asked for.
-fn equal_but(places: &[usize], ours: &Series, reference: &Series, nulls: bool) -> bool {
-    let without = |series: &Series| -> Vec<Vec<Cell>> {
-        let mut rows = series.rows.clone();
-        for row in &mut rows {
-            for place in places {
-                row[*place] = Cell::Boolean(nulls && row[*place] == Cell::Null);
-            }
-        }
-        rows
-    };
-    compare::rows_difference(&without(ours), &without(reference)).is_none()
-}
-
 fn other_integrals(query: &Query, ours: &Series, reference: &Series) -> bool {
     let places = columns_with(query, ours, &["integral"]);
     let times: BTreeSet<i128> = reference.rows.iter().map(|row| time(row)).collect();
@@ -401,7 +381,16 @@ fn other_integrals(query: &Query, ours: &Series, reference: &Series) -> bool {
     let mut ours = ours.clone();
     ours.rows
         .retain(|row| times.contains(&time(row)) || !is_zero(row));
-    other_values(query, &ours, reference, &["integral"])
+    let without = |series: &Series| -> Vec<Vec<Cell>> {
+        let mut rows = series.rows.clone();
+        for row in &mut rows {
+            for place in &places {
+                row[*place] = Cell::Boolean(row[*place] == Cell::Null);
+            }
+        }
+        rows
+    };
+    compare::rows_difference(&without(&ours), &without(reference)).is_none()
 }
 
 fn same_values(ours: &Series, reference: &Series) -> bool {

@@ -127,6 +127,13 @@ const CASES: &[Case] = &[
         wrong: "m: time count max\n1 2 1\n2 0 2",
     },
     Case {
+        name: "count of nothing, under a window",
+        query: "SELECT derivative(count(v)), max(u) FROM m WHERE time > 0 GROUP BY time(1s) FILL(none)",
+        ours: "m: time derivative max\n1 -1 1",
+        reference: "m: time derivative max\n1 0 1",
+        wrong: "m: time derivative max\n1 -1 2",
+    },
+    Case {
         name: "integral over empty buckets",
         query: "SELECT integral(v) FROM m WHERE time > 0 GROUP BY time(1s)",
         ours: "m: time integral\n1 4\n3 2\n4 0",
@@ -318,6 +325,24 @@ fn several_differences_at_once_are_told_apart() {
     );
     let names = ["descending series order", "top and bottom, latest first"];
     assert_eq!(verdict, Verdict::Known(names.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn what_is_left_out_for_several_reasons_is_left_out() {
+    let verdict = judge(
+        "SELECT count(x), last(max) FROM (SELECT max(v) FROM m WHERE time > 0 GROUP BY time(1s), host) \
+         WHERE time > 0 GROUP BY time(1s) FILL(previous)",
+        "m: time count last\n1 0 1",
+        "m: time count last\n1 3 2",
+    );
+    let names = ["ties of first and last", "count of nothing, filled"];
+    let Verdict::Known(found) = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(
+        BTreeSet::from_iter(found),
+        BTreeSet::from(names.map(str::to_owned))
+    );
 }
 
 #[test]
