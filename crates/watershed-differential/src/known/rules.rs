@@ -275,7 +275,7 @@ impl Accept {
     }
 }
 
-/// Leaves out what has no value of a window function: series that the reference lacks, and in those without any
+/// Leaves out what has no value of a window function and the reference lacks: series, and in those without any
 /// other value rows.
 fn drop_windowless(query: &Query, ours: &mut Vec<Series>, reference: &[Series]) {
     let has_value = |row: &[Cell], places: &[usize]| places.iter().any(|at| row[*at] != Cell::Null);
@@ -286,12 +286,17 @@ fn drop_windowless(query: &Query, ours: &mut Vec<Series>, reference: &[Series]) 
         }
         let places = 1..series.columns.len();
         let others: Vec<usize> = places.filter(|place| !windows.contains(place)).collect();
-        let is_there = reference.iter().any(|other| same_head(series, other));
+        let other = reference.iter().find(|other| same_head(series, other));
         let has_windows = series.rows.iter().any(|row| has_value(row, &windows));
         let has_others = series.rows.iter().any(|row| has_value(row, &others));
-        if !is_there && !has_windows || !has_others {
-            series.rows.retain(|row| has_value(row, &windows));
-        }
+        let times: BTreeSet<i128> = match other {
+            Some(other) if !has_others => other.rows.iter().map(|row| time(row)).collect(),
+            None if !has_windows => BTreeSet::new(),
+            _ => continue,
+        };
+        series
+            .rows
+            .retain(|row| has_value(row, &windows) || times.contains(&time(row)));
     }
     ours.retain(|series| !series.rows.is_empty());
 }
