@@ -70,9 +70,9 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
         // What limit and fill make of each other can't be told from the answer.
         select.fill == Some(Fill::None) && select.limit.is_some() && select.offset.is_some(),
         fills_late(select, set),
-        // Before the epoch, 1.6 misses what lies between two buckets, and distinct values.
+        // Before the epoch, 1.6 misses what lies between two buckets, distinct values and parts of integrals.
         set.min_time < 0 && select.fill == Some(Fill::Linear),
-        set.min_time < 0 && calls(select, &["distinct"]) && !is_bucketed(select),
+        set.min_time < 0 && calls(select, &["distinct", "integral"]) && !is_bucketed(select),
         asks_for_unknown_columns(select, set),
         inner
             .iter()

@@ -404,7 +404,7 @@ impl Generator<'_> {
                 select.offset = Some(u64::try_from(self.dice.between(0, 4)).unwrap_or(0));
             }
         }
-        if self.dice.chance(2) {
+        if self.dice.chance(4) {
             select.series_limit = Some(u64::try_from(self.dice.between(1, 3)).unwrap_or(1));
             if self.dice.chance(50) {
                 select.series_offset = Some(1);

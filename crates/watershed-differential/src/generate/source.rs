@@ -1,6 +1,6 @@
 //! What is selected from, and which columns that has.
 
-use super::{Columns, Generator};
+use super::{Columns, Generator, is_number};
 use watershed_influxql::{
     Dimension, Expr, Field, Measurement, MeasurementName, Select, Source, unique_names,
 };
@@ -29,14 +29,24 @@ impl Generator<'_> {
                         .fields
                         .insert(name, kind.unwrap_or(FieldKind::Float));
                 }
-                Expr::Wildcard(_) | Expr::Regex(_) => {
+                Expr::Wildcard(_) => {
                     columns.fields.extend(below.fields.clone());
+                    columns.selects_tags = true;
+                }
+                Expr::Regex(pattern) => {
+                    let pattern = regex::Regex::new(pattern.as_str());
+                    let matches = |name: &String| pattern.as_ref().is_ok_and(|p| p.is_match(name));
+                    let fields = below.fields.iter().filter(|(name, _)| matches(name));
+                    columns
+                        .fields
+                        .extend(fields.map(|(name, kind)| (name.clone(), *kind)));
                     columns.selects_tags = true;
                 }
                 Expr::Call(call)
                     if matches!(call.args.first(), Some(Expr::Wildcard(_) | Expr::Regex(_))) =>
                 {
-                    for (field, kind) in &below.fields {
+                    let numbers = below.fields.iter().filter(|(_, kind)| is_number(**kind));
+                    for (field, kind) in numbers {
                         columns
                             .fields
                             .insert(format!("{}_{field}", call.name), *kind);

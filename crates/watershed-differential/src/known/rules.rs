@@ -57,6 +57,14 @@ pub(super) enum Normalise {
     DropValueless,
     /// Columns without any value in ours that hold one number everywhere in the reference are left out.
     UnfilledColumns,
+    /// Columns that hold a mode are left out.
+    MaskModes,
+    /// Columns that hold a first or last value are left out, and those beside a selector.
+    MaskFirsts,
+    /// Columns beside a selector are left out.
+    MaskCompanions,
+    /// Columns that hold a count are left out.
+    MaskCounts,
     /// Where ours is null, an empty text or `false` of the reference is left out.
     UnfilledTexts,
 }
@@ -67,18 +75,12 @@ pub(super) enum Normalise {
 pub(super) enum Accept {
     /// Rows that share the time of the first or the last row of a series are others, all between are equal.
     TiesAtTheEnds,
-    /// All is equal but values of columns that hold a mode.
-    OtherModes,
     /// The first column is equal, but times and other columns may be those of another row.
     OtherRow,
     /// We have no series.
     Nothing,
-    /// All is equal but first and last values and columns beside a selector.
-    OtherFirsts,
-    /// All is equal but columns beside a selector.
-    OtherCompanions,
-    /// All is equal but counts.
-    OtherCounts,
+    /// Series that both have are equal, and we have no more than SLIMIT says for each measurement.
+    OtherSeries,
     /// All is equal but values of integrals and rows of ours in which they are zero.
     OtherIntegrals,
     /// All is equal but where values repeat: each column has the same set of values.
@@ -107,6 +109,14 @@ impl Normalise {
                     series.rows.truncate(limit.unwrap_or(usize::MAX));
                 }
             }
+            Self::MaskModes => mask(ours, reference, |one| columns_with(query, one, &["mode"])),
+            Self::MaskCounts => mask(ours, reference, |one| columns_with(query, one, &["count"])),
+            Self::MaskCompanions => mask(ours, reference, |one| bare_columns(query, one)),
+            Self::MaskFirsts => mask(ours, reference, |one| {
+                let mut places = columns_with(query, one, &["first", "last"]);
+                places.extend(bare_columns(query, one));
+                places
+            }),
             Self::DropWindowless => drop_windowless(query, ours, reference),
             Self::NoCount => {
                 let fill = fill_value(query);
@@ -246,8 +256,10 @@ impl Accept {
         let (Answer::Series(ours), Answer::Series(reference)) = (ours, reference) else {
             return false;
         };
-        if self == Self::Nothing {
-            return ours.is_empty();
+        match self {
+            Self::Nothing => return ours.is_empty(),
+            Self::OtherSeries => return other_series(query, ours, reference),
+            _ => {}
         }
         ours.len() == reference.len()
             && ours.iter().zip(reference).all(|(ours, reference)| {
@@ -255,27 +267,7 @@ impl Accept {
                     && match self {
                         Self::TiesAtTheEnds => ties_at_the_ends(ours, reference),
                         Self::OtherRow => same_first_column(ours, reference),
-                        Self::Nothing => false,
-                        Self::OtherFirsts => {
-                            let mut places = columns_with(query, ours, &["first", "last"]);
-                            places.extend(bare_columns(query, ours));
-                            equal_but(&places, ours, reference, false)
-                        }
-                        Self::OtherCompanions => {
-                            equal_but(&bare_columns(query, ours), ours, reference, false)
-                        }
-                        Self::OtherModes => equal_but(
-                            &columns_with(query, ours, &["mode"]),
-                            ours,
-                            reference,
-                            false,
-                        ),
-                        Self::OtherCounts => equal_but(
-                            &columns_with(query, ours, &["count"]),
-                            ours,
-                            reference,
-                            false,
-                        ),
+                        Self::Nothing | Self::OtherSeries => false,
                         Self::OtherIntegrals => other_integrals(query, ours, reference),
                         Self::SameValues => same_values(ours, reference),
                     }
@@ -283,7 +275,7 @@ impl Accept {
     }
 }
 
-/// Leaves out what has no value of a window function: series that the reference lacks, and in those without any
+/// Leaves out what has no value of a window function and the reference lacks: series, and in those without any
 /// other value rows.
 fn drop_windowless(query: &Query, ours: &mut Vec<Series>, reference: &[Series]) {
     let has_value = |row: &[Cell], places: &[usize]| places.iter().any(|at| row[*at] != Cell::Null);
@@ -294,14 +286,30 @@ fn drop_windowless(query: &Query, ours: &mut Vec<Series>, reference: &[Series]) 
         }
         let places = 1..series.columns.len();
         let others: Vec<usize> = places.filter(|place| !windows.contains(place)).collect();
-        let is_there = reference.iter().any(|other| same_head(series, other));
+        let other = reference.iter().find(|other| same_head(series, other));
         let has_windows = series.rows.iter().any(|row| has_value(row, &windows));
         let has_others = series.rows.iter().any(|row| has_value(row, &others));
-        if !is_there && !has_windows || !has_others {
-            series.rows.retain(|row| has_value(row, &windows));
-        }
+        let times: BTreeSet<i128> = match other {
+            Some(other) if !has_others => other.rows.iter().map(|row| time(row)).collect(),
+            None if !has_windows => BTreeSet::new(),
+            _ => continue,
+        };
+        series
+            .rows
+            .retain(|row| has_value(row, &windows) || times.contains(&time(row)));
     }
     ours.retain(|series| !series.rows.is_empty());
+}
+
+/// Leaves out the values in these columns.
+fn mask(ours: &mut [Series], reference: &mut [Series], places: impl Fn(&Series) -> Vec<usize>) {
+    for series in ours.iter_mut().chain(reference) {
+        for place in places(series) {
+            for row in &mut series.rows {
+                row[place] = Cell::Null;
+            }
+        }
+    }
 }
 
 /// The whole number that empty buckets are filled with.
@@ -355,28 +363,20 @@ fn same_first_column(ours: &Series, reference: &Series) -> bool {
     compare::rows_difference(&firsts(ours), &firsts(reference)).is_none()
 }
 
+fn other_series(query: &Query, ours: &[Series], reference: &[Series]) -> bool {
+    let limit = select(query).and_then(|select| select.series_limit);
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    let mut measurements = ours.chunk_by(|a, b| a.name == b.name);
+    let same = |series: &Series| {
+        let mut others = reference.iter().filter(|other| same_head(series, other));
+        others.all(|other| compare::rows_difference(&series.rows, &other.rows).is_none())
+    };
+    measurements.all(|of_one| of_one.len() <= limit.unwrap_or(usize::MAX)) && ours.iter().all(same)
+}
+
 fn same_head(ours: &Series, reference: &Series) -> bool {
     (&ours.name, &ours.tags, &ours.columns)
         == (&reference.name, &reference.tags, &reference.columns)
-}
-
-/// Whether all is equal but values of columns that one of the functions is part of; nulls are where they are.
-fn other_values(query: &Query, ours: &Series, reference: &Series, functions: &[&str]) -> bool {
-    equal_but(&columns_with(query, ours, functions), ours, reference, true)
-}
-
-/// Whether all is equal but values of columns in these places; with nulls where they are, if asked for.
-fn equal_but(places: &[usize], ours: &Series, reference: &Series, nulls: bool) -> bool {
-    let without = |series: &Series| -> Vec<Vec<Cell>> {
-        let mut rows = series.rows.clone();
-        for row in &mut rows {
-            for place in places {
-                row[*place] = Cell::Boolean(nulls && row[*place] == Cell::Null);
-            }
-        }
-        rows
-    };
-    compare::rows_difference(&without(ours), &without(reference)).is_none()
 }
 
 fn other_integrals(query: &Query, ours: &Series, reference: &Series) -> bool {
@@ -386,7 +386,16 @@ fn other_integrals(query: &Query, ours: &Series, reference: &Series) -> bool {
     let mut ours = ours.clone();
     ours.rows
         .retain(|row| times.contains(&time(row)) || !is_zero(row));
-    other_values(query, &ours, reference, &["integral"])
+    let without = |series: &Series| -> Vec<Vec<Cell>> {
+        let mut rows = series.rows.clone();
+        for row in &mut rows {
+            for place in &places {
+                row[*place] = Cell::Boolean(row[*place] == Cell::Null);
+            }
+        }
+        rows
+    };
+    compare::rows_difference(&without(&ours), &without(reference)).is_none()
 }
 
 fn same_values(ours: &Series, reference: &Series) -> bool {

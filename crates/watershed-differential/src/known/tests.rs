@@ -29,11 +29,11 @@ const CASES: &[Case] = &[
         wrong: "m: time v\n1 1\n3 3",
     },
     Case {
-        name: "no slimit",
-        query: "SELECT v FROM m SLIMIT 1",
-        ours: "error: not implemented: SLIMIT or SOFFSET",
-        reference: "m: time v\n1 1",
-        wrong: "error: out of memory",
+        name: "series that are counted",
+        query: "SELECT v FROM m GROUP BY host SLIMIT 2",
+        ours: "m host=a: time v\n1 1\nm host=b: time v\n1 2",
+        reference: "m host=: time v\n1 3\nm host=a: time v\n1 1",
+        wrong: "m host=a: time v\n1 2\nm host=b: time v\n1 2",
     },
     Case {
         name: "top and bottom, latest first",
@@ -125,6 +125,13 @@ const CASES: &[Case] = &[
         ours: "m: time count max\n1 2 1\n2 0 1",
         reference: "m: time count max\n1 2 1\n2 2 1",
         wrong: "m: time count max\n1 2 1\n2 0 2",
+    },
+    Case {
+        name: "count of nothing, under a window",
+        query: "SELECT derivative(count(v)), max(u) FROM m WHERE time > 0 GROUP BY time(1s) FILL(none)",
+        ours: "m: time derivative max\n1 -1 1",
+        reference: "m: time derivative max\n1 0 1",
+        wrong: "m: time derivative max\n1 -1 2",
     },
     Case {
         name: "integral over empty buckets",
@@ -321,6 +328,35 @@ fn several_differences_at_once_are_told_apart() {
 }
 
 #[test]
+fn what_is_left_out_for_several_reasons_is_left_out() {
+    let verdict = judge(
+        "SELECT count(x), last(max) FROM (SELECT max(v) FROM m WHERE time > 0 GROUP BY time(1s), host) \
+         WHERE time > 0 GROUP BY time(1s) FILL(previous)",
+        "m: time count last\n1 0 1",
+        "m: time count last\n1 3 2",
+    );
+    let names = ["ties of first and last", "count of nothing, filled"];
+    let Verdict::Known(found) = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(
+        BTreeSet::from_iter(found),
+        BTreeSet::from(names.map(str::to_owned))
+    );
+}
+
+#[test]
+fn no_more_series_than_asked_for() {
+    let ours = "m host=a: time v\n1 1\nm host=b: time v\n1 2";
+    let verdict = judge(
+        "SELECT v FROM m GROUP BY host SLIMIT 1",
+        ours,
+        "m host=a: time v\n1 1",
+    );
+    assert!(matches!(verdict, Verdict::Unknown(_)), "{verdict:?}");
+}
+
+#[test]
 fn an_error_of_one_alone_is_a_difference() {
     let rows = "m: time v\n1 1";
     assert!(matches!(
@@ -335,6 +371,31 @@ fn an_error_of_one_alone_is_a_difference() {
         judge("SELECT v FROM m", "error: x", "error: y"),
         Verdict::Agreed
     );
+}
+
+#[test]
+fn errors_are_explained_by_their_text() {
+    let known = "[[difference]]\nname = \"a\"\nreason = \"b\"\nwhen = [\"select\"]\n";
+    let rows = "m: time v\n1 1";
+    for (rule, ours, reference) in [
+        ("ours_fails", "error: not that", rows),
+        ("reference_fails", rows, "error: not that"),
+    ] {
+        let known = Known::parse(&format!("{known}{rule} = \"not that\"\n")).unwrap();
+        let judge = |ours, reference| {
+            let query = query("SELECT v FROM m");
+            known.judge(
+                &query,
+                &data_set(LINES, false),
+                &answer(ours),
+                &answer(reference),
+            )
+        };
+        assert_eq!(judge(ours, reference), Verdict::Known(vec!["a".to_owned()]));
+        assert!(matches!(judge(reference, ours), Verdict::Unknown(_)));
+        assert!(matches!(judge(rows, "error: what"), Verdict::Unknown(_)));
+        assert!(matches!(judge("error: what", rows), Verdict::Unknown(_)));
+    }
 }
 
 #[track_caller]
