@@ -29,15 +29,26 @@ pub(super) fn is_interpolated(data_type: &DataType) -> bool {
     }
 }
 
-/// The point `part` of the way from one integer to another, truncated toward zero.
-fn truncated(from: i128, to: i128, part: f64) -> i128 {
-    let rise = (to - from) as f64 * part;
-    let below = from + rise.floor() as i128;
-    let exact = rise.floor() == rise;
-    if below < 0 && !exact {
-        below + 1
-    } else {
-        below
+/// How far a time is on the way from one row to another.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    done: i128,
+    whole: i128,
+}
+
+impl Part {
+    fn float(self) -> f64 {
+        self.done as f64 / self.whole as f64
+    }
+
+    /// The point so far on the way from one integer to another, truncated toward zero: exactly, unless numbers
+    /// and times together have more than 127 bits.
+    fn truncated(self, from: i128, to: i128) -> i128 {
+        let exact = || {
+            let rise = (to - from).checked_mul(self.done)?;
+            Some(from.checked_mul(self.whole)?.checked_add(rise)? / self.whole)
+        };
+        exact().unwrap_or_else(|| from + ((to - from) as f64 * self.float()) as i128)
     }
 }
 
@@ -247,15 +258,15 @@ impl Filling {
 
     fn linear(&self, values: &ArrayRef, chunk: &Chunk) -> Result<ArrayRef> {
         match values.data_type() {
-            DataType::Float64 => {
-                self.line::<Float64Type>(values, chunk, |from, to, part| from + (to - from) * part)
-            }
+            DataType::Float64 => self.line::<Float64Type>(values, chunk, |from, to, part| {
+                from + (to - from) * part.float()
+            }),
             // The difference may not fit into the type, and a float does not hold all of it.
             DataType::Int64 => self.line::<Int64Type>(values, chunk, |from, to, part| {
-                truncated(from.into(), to.into(), part) as i64
+                part.truncated(from.into(), to.into()) as i64
             }),
             DataType::UInt64 => self.line::<UInt64Type>(values, chunk, |from, to, part| {
-                truncated(from.into(), to.into(), part) as u64
+                part.truncated(from.into(), to.into()) as u64
             }),
             DataType::Struct(_) => self.line_of_member(values, chunk),
             other => internal_err!("unsupported data type {other} for interpolation gap filling"),
@@ -267,7 +278,7 @@ impl Filling {
         &self,
         values: &ArrayRef,
         chunk: &Chunk,
-        point: impl Fn(T::Native, T::Native, f64) -> T::Native,
+        point: impl Fn(T::Native, T::Native, Part) -> T::Native,
     ) -> Result<ArrayRef> {
         let typed = values.as_primitive::<T>();
         let (before, after) = (Self::before(values, chunk), Self::after(values, chunk));
@@ -285,8 +296,8 @@ impl Filling {
         Ok(Arc::new(filled))
     }
 
-    /// How far the time is on the way from one row to another, from 0 to 1.
-    fn part(&self, before: usize, after: usize, time: i64) -> Option<f64> {
+    /// How far the time is on the way from one row to another.
+    fn part(&self, before: usize, after: usize, time: i64) -> Option<Part> {
         if self.times.is_null(before) || self.times.is_null(after) {
             return None;
         }
@@ -294,7 +305,10 @@ impl Filling {
             i128::from(self.times.value(before)),
             i128::from(self.times.value(after)),
         );
-        Some((i128::from(time) - from) as f64 / (to - from) as f64)
+        Some(Part {
+            done: i128::from(time) - from,
+            whole: to - from,
+        })
     }
 
     /// What a selector gives: its value is interpolated, its time and the rest can't be.

@@ -43,6 +43,11 @@ pub(super) fn scalar_arity(name: &str) -> Option<usize> {
         .map(|(_, arity)| *arity)
 }
 
+/// The names of the scalar functions.
+pub(super) fn scalar_names() -> impl Iterator<Item = &'static str> {
+    MATH.iter().map(|(name, _)| *name)
+}
+
 /// Turns expressions of a statement into expressions of a plan.
 pub(super) trait Lower {
     /// A column or a call that is not of a scalar function.

@@ -3,7 +3,7 @@
 pub(super) mod arguments;
 
 use super::error::{Result, invalid, not_implemented};
-use super::expr::scalar_arity;
+use super::expr::{scalar_arity, scalar_names};
 use watershed_influxql::{Call, Expr};
 
 /// The kinds of functions that are not scalar.
@@ -262,7 +262,21 @@ fn unknown(name: &str) -> Result<()> {
     match name {
         "count_hll" => not_implemented("count_hll"),
         "sum_hll" => invalid("Invalid function 'sum_hll'"),
-        _ => invalid(format!("unsupported function {name}()")),
+        _ => invalid(format!("unsupported function {name}(){}", meant(name))),
+    }
+}
+
+/// The function that was probably meant, as a question behind the error.
+fn meant(name: &str) -> String {
+    let known = AGGREGATES
+        .into_iter()
+        .chain(SELECTORS)
+        .chain(WINDOWS)
+        .chain(["bottom", "sample", "top"])
+        .chain(scalar_names());
+    match watershed_influxql::closest(name, known) {
+        Some(meant) => format!(", did you mean {meant}()?"),
+        None => String::new(),
     }
 }
 

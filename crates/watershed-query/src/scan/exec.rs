@@ -237,7 +237,9 @@ fn row_count(read: &Read, groups: &[Group]) -> Precision<usize> {
             && read.filter.times.contains(group.times.min)
             && read.filter.times.contains(group.times.max)
     };
-    if read.limit.is_none() && read.filter.tags.is_empty() && groups.iter().all(whole) {
+    // DataFusion replaces an aggregation over exactly no rows by constants, and forgets a column on the way.
+    if total > 0 && read.limit.is_none() && read.filter.tags.is_empty() && groups.iter().all(whole)
+    {
         Precision::Exact(total)
     } else {
         Precision::Inexact(read.limit.map_or(total, |limit| limit.min(total)))

@@ -322,3 +322,25 @@ async fn explain_shows_plans() {
     let shown = pretty_format_batches(&batches).unwrap().to_string();
     assert!(shown.contains("metrics"), "{shown}");
 }
+
+#[tokio::test]
+async fn errors_say_what_was_probably_meant_and_which_column_does_not_fit() {
+    let world = cpu().await;
+    for (query, expected) in [
+        (
+            "SELECT meen(usage) FROM cpu",
+            "unsupported function meen(), did you mean mean()?",
+        ),
+        (
+            "SELECT SQUARE(usage) FROM cpu",
+            "unsupported function square()",
+        ),
+        (
+            "SELECT mean(note) FROM cpu",
+            "mean of a string is not possible: \"note\" of \"cpu\" is one",
+        ),
+    ] {
+        let shown = shown(&world, query).await;
+        assert!(shown.ends_with(expected), "{query}: {shown}");
+    }
+}

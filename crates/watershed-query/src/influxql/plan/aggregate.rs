@@ -163,7 +163,10 @@ impl Calls<'_> {
             _ => value,
         };
         if !takes(name, value.value_type) {
-            return invalid(format!("{name} of a {} is not possible", value.value_type));
+            return invalid(format!(
+                "{name} of a {} is not possible: \"{}\" of \"{}\" is one",
+                value.value_type, var.name, self.planner.relation.name
+            ));
         }
         Ok(Value::new(self.inputs.add(value.expr), value.value_type))
     }

@@ -5,13 +5,14 @@ use super::{Planned, PlannedField, Planner, RANK, field_column};
 use crate::influxql::error::Result;
 use crate::influxql::functions::{Class, Kind, kind};
 use crate::influxql::relation::{TIME, column};
+use arrow::datatypes::DataType;
 use datafusion::functions_aggregate::count::count_udaf;
-use datafusion::functions_window::rank::dense_rank;
+use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::functions_window::row_number::row_number;
 use datafusion::logical_expr::expr::{Sort, WindowFunction};
 use datafusion::logical_expr::{
     Expr as PlanExpr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, WindowFrame,
-    WindowFunctionDefinition, lit, when,
+    WindowFunctionDefinition, cast, lit, when,
 };
 use watershed_influxql::Expr;
 
@@ -149,10 +150,27 @@ impl Planner<'_> {
                 false => builder.build()?,
             });
         }
-        let in_order = groups.into_iter().map(|group| group.sort(true, false));
-        let number = dense_rank().order_by(in_order.collect()).build()?;
+        // The number of a row's series is how many series have begun. Both windows ask for the same order, by group
+        // and time: by the groups alone, DataFusion merges its inputs and takes their times to be in order still.
+        let mut in_order: Vec<Sort> = groups
+            .iter()
+            .map(|group| group.clone().sort(true, false))
+            .collect();
+        in_order.push(self.by_time());
+        let in_series = row_number()
+            .partition_by(groups)
+            .order_by(vec![self.by_time()])
+            .build()?;
+        let begins = cast(column("r"), DataType::Int64).eq(lit(1_i64));
+        let begun = when(begins, lit(1_i64)).otherwise(lit(0_i64))?;
+        let function = WindowFunctionDefinition::AggregateUDF(sum_udaf());
+        let number = PlanExpr::from(WindowFunction::new(function, vec![begun]))
+            .order_by(in_order)
+            .window_frame(WindowFrame::new(Some(true)))
+            .build()?;
         let kept = within(column("s"), limit, offset);
         Ok(builder
+            .window(vec![in_series.alias("r")])?
             .window(vec![number.alias("s")])?
             .filter(kept)?
             .build()?)
@@ -198,7 +216,7 @@ impl Planner<'_> {
 /// Whether a number (from 1 on) is inside a limit.
 fn within(number: PlanExpr, limit: Option<usize>, offset: usize) -> PlanExpr {
     let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-    let number = datafusion::logical_expr::cast(number, arrow::datatypes::DataType::Int64);
+    let number = cast(number, DataType::Int64);
     let after = number.clone().gt(lit(offset));
     match limit.and_then(|limit| i64::try_from(limit).ok()) {
         Some(limit) => after.and(number.lt_eq(lit(offset.saturating_add(limit)))),

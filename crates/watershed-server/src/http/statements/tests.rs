@@ -50,16 +50,12 @@ fn what_is_not_there_is_refused_with_advice() {
         }
     }
     refused(
-        "DROP MEASUREMENT m",
-        "not implemented: DROP MEASUREMENT: measurements can't be deleted; ",
-    );
-    refused(
         "DELETE FROM m WHERE time < 5",
-        "not implemented: DELETE: rows can't be deleted; ",
+        "not implemented: DELETE: rows can't be deleted by a condition; ",
     );
     refused(
         "DROP SERIES FROM m WHERE host = 'a'",
-        "not implemented: DROP SERIES: rows can't be deleted; ",
+        "not implemented: DROP SERIES: rows can't be deleted by a condition; ",
     );
     refused(
         "DROP SERIES FROM m WHERE host = 'a' AND Time < 5",
