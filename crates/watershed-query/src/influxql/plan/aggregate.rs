@@ -549,8 +549,14 @@ impl Planner<'_> {
         }
         if clauses.fill == Fill::None && clauses.scan != clauses.bounds {
             // The first bucket may have rows before the range alone.
-            let fields = 0..self.query.fields.len();
-            let present = fields.map(|at| column(&field_column(at)).is_not_null());
+            let present = self.query.fields.iter().enumerate().map(|(at, field)| {
+                let value = column(&field_column(at));
+                // A count of none of them is 0.
+                match &field.expr {
+                    Expr::Call(call) if call.name == "count" => value.gt(lit(0_i64)),
+                    _ => value.is_not_null(),
+                }
+            });
             if let Some(any) = present.reduce(PlanExpr::or) {
                 plan = plan.filter(any)?;
             }

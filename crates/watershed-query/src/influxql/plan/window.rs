@@ -1,16 +1,19 @@
 //! Window functions, over fields and over aggregates.
 
 use super::limit::Order;
-use super::{Inputs, Planned, Planner, field_column, group_column};
+use super::{Inputs, Planned, Planner, field_column, group_column, time_filters};
 use crate::influxql::error::{Error, Result, invalid};
 use crate::influxql::expr::{Lower, variable};
 use crate::influxql::forecast::Forecast;
 use crate::influxql::functions::arguments::{forecast, technical};
 use crate::influxql::relation::{TIME, column};
+use crate::influxql::time_range::Bounds;
 use crate::influxql::types::{Value, ValueType};
 use crate::influxql::windows::{SeriesWindow, WindowCall, WindowFunction};
 use arrow::compute::SortOptions;
-use datafusion::logical_expr::{Expr as PlanExpr, Extension, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{
+    Expr as PlanExpr, Extension, LogicalPlan, LogicalPlanBuilder, when,
+};
 use std::sync::Arc;
 use watershed_influxql::{Call, Expr};
 
@@ -146,8 +149,33 @@ impl Planner<'_> {
             | WindowFunction::Technical(_) => ValueType::Float,
             _ => argument.value_type,
         };
-        let result = windows.add(argument.expr, Function::Walk(function));
+        let values = match function {
+            // It begins with the range, also beside functions that look back.
+            WindowFunction::CumulativeSum => self.from_range(argument.expr)?,
+            _ => argument.expr,
+        };
+        let result = windows.add(values, Function::Walk(function));
         Ok(Value::new(result, value_type))
+    }
+
+    /// The value, and null in the bucket that is read before the range.
+    fn from_range(&self, value: PlanExpr) -> Result<PlanExpr> {
+        let clauses = &self.query.clauses;
+        let Some(buckets) = clauses.buckets.as_ref() else {
+            return Ok(value);
+        };
+        if clauses.scan == clauses.bounds {
+            return Ok(value);
+        }
+        let start = |bound: Option<i64>| bound.and_then(|bound| buckets.start(bound));
+        let inside = time_filters(Bounds {
+            lower: start(clauses.bounds.lower),
+            upper: start(clauses.bounds.upper),
+        });
+        match inside.reduce(PlanExpr::and) {
+            Some(inside) => Ok(when(inside, value).end()?),
+            None => Ok(value),
+        }
     }
 
     /// Plans the functions, level by level, over rows in that order.
