@@ -151,7 +151,7 @@ impl Planner<'_> {
         };
         let values = match function {
             // It begins with the range, also beside functions that look back.
-            WindowFunction::CumulativeSum => self.from_range(argument.expr)?,
+            WindowFunction::CumulativeSum => self.within_range(argument.expr)?,
             _ => argument.expr,
         };
         let result = windows.add(values, Function::Walk(function));
@@ -159,7 +159,7 @@ impl Planner<'_> {
     }
 
     /// The value, and null in the bucket that is read before the range.
-    fn from_range(&self, value: PlanExpr) -> Result<PlanExpr> {
+    fn within_range(&self, value: PlanExpr) -> Result<PlanExpr> {
         let clauses = &self.query.clauses;
         let Some(buckets) = clauses.buckets.as_ref() else {
             return Ok(value);
