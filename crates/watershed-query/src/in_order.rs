@@ -16,7 +16,7 @@ mod rule;
 mod time_sort;
 
 pub(crate) use exec::SequencePlanner;
-pub(crate) use rule::TimeStretches;
+pub(crate) use rule::OrderedScans;
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::common::{DFSchema, DFSchemaRef, Result, plan_err};

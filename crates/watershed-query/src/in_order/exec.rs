@@ -59,8 +59,8 @@ impl ExtensionPlanner for SequencePlanner {
         let schema = Arc::new(node.schema.as_arrow().clone());
         let order = sort_exprs(&schema, &node.order);
         let by = sort_exprs(&schema, &[(node.by, SortOptions::new(false, false))]);
-        let kind = Inputs::Whole { by: by[0].clone() };
-        let exec = InOrderExec::new(inputs.to_vec(), schema, order, kind, None);
+        let by = by[0].clone();
+        let exec = InOrderExec::new(inputs.to_vec(), order, Inputs::Whole { by, schema }, None);
         Ok(Some(Arc::new(exec)))
     }
 }
@@ -78,7 +78,11 @@ fn sort_exprs(schema: &SchemaRef, order: &[(usize, SortOptions)]) -> Vec<Physica
 pub(super) enum Inputs {
     /// Each is one partition in order, and one input follows the other in the order of `by`, which is constant
     /// in each.
-    Whole { by: PhysicalSortExpr },
+    /// The columns are those of `schema`, nullable or not.
+    Whole {
+        by: PhysicalSortExpr,
+        schema: SchemaRef,
+    },
     /// There is one, whose partitions are in order and follow one another in that order.
     Stretches,
 }
@@ -98,17 +102,16 @@ pub(super) struct InOrderExec {
 }
 
 impl InOrderExec {
-    /// At least one input; all have the columns of the schema, nullable or not.
+    /// At least one input.
     pub(super) fn new(
         inputs: Vec<Arc<dyn ExecutionPlan>>,
-        schema: SchemaRef,
         order: Vec<PhysicalSortExpr>,
         kind: Inputs,
         fetch: Option<usize>,
     ) -> Self {
         let equivalence = match &kind {
-            Inputs::Whole { by } => {
-                let mut known = EquivalenceProperties::new(schema);
+            Inputs::Whole { by, schema } => {
+                let mut known = EquivalenceProperties::new(Arc::clone(schema));
                 known.add_ordering([by.clone()].into_iter().chain(order.clone()));
                 known
             }
@@ -192,13 +195,7 @@ impl ExecutionPlan for InOrderExec {
         }
         let order = self.order.clone();
         let kind = self.kind.clone();
-        Ok(Arc::new(Self::new(
-            children,
-            self.schema(),
-            order,
-            kind,
-            self.fetch,
-        )))
+        Ok(Arc::new(Self::new(children, order, kind, self.fetch)))
     }
 
     fn with_new_children(

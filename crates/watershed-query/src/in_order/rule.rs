@@ -27,9 +27,9 @@ const STRETCH_ROWS: u64 = 1 << 18;
 /// Replaces `merge(sort(rows of a scan))`: by time, where the scan has several stretches of time; by the
 /// key of the table, where its files have that order already.
 #[derive(Debug)]
-pub(crate) struct TimeStretches;
+pub(crate) struct OrderedScans;
 
-impl PhysicalOptimizerRule for TimeStretches {
+impl PhysicalOptimizerRule for OrderedScans {
     fn optimize(
         &self,
         plan: Arc<dyn ExecutionPlan>,
@@ -48,7 +48,7 @@ impl PhysicalOptimizerRule for TimeStretches {
     }
 
     fn name(&self) -> &str {
-        "time_stretches"
+        "ordered_scans"
     }
 
     fn schema_check(&self) -> bool {
@@ -99,13 +99,7 @@ fn in_order(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPla
     };
     let order = order.iter().cloned().collect();
     let input = chain.over(sorted)?;
-    let exec = InOrderExec::new(
-        vec![Arc::clone(&input)],
-        input.schema(),
-        order,
-        Inputs::Stretches,
-        fetch,
-    );
+    let exec = InOrderExec::new(vec![input], order, Inputs::Stretches, fetch);
     Ok(Some(Arc::new(exec)))
 }
 

@@ -4,7 +4,7 @@ use crate::runs::Runs;
 use crate::session::BATCH_ROWS;
 use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
-use arrow::datatypes::TimestampNanosecondType;
+use arrow::datatypes::{DataType, TimestampNanosecondType};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -148,7 +148,7 @@ impl DisplayAs for TimeSortExec {
     }
 }
 
-/// Rows that came in, by group.
+/// Rows that came in, in pieces of whatever groups, and where each group begins among them.
 #[derive(Default)]
 struct Gathered {
     parts: Vec<RecordBatch>,
@@ -159,10 +159,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn push(&mut self, part: RecordBatch, continues: bool) {
-        if !continues || self.starts.is_empty() {
-            self.starts.push(self.rows);
-        }
+    fn push(&mut self, part: RecordBatch) {
         self.rows += part.num_rows();
         self.bytes += bytes_of(&part);
         self.parts.push(part);
@@ -276,14 +273,23 @@ impl State {
             let gathered = std::mem::take(&mut self.gathered);
             return self.sort(&gathered);
         };
+        // The rows of the batch that are gathered next.
+        let mut from = 0;
         for run in self.runs.of(&batch)? {
-            if !run.continues && self.gathered.rows >= BATCH_ROWS && self.sorted.is_none() {
+            let at = run.rows.start;
+            let rows = self.gathered.rows + at - from;
+            if !run.continues && rows >= BATCH_ROWS && self.sorted.is_none() {
+                self.gathered.push(batch.slice(from, at - from));
+                from = at;
                 let gathered = std::mem::take(&mut self.gathered);
                 self.sort(&gathered)?;
             }
-            let part = batch.slice(run.rows.start, run.rows.len());
-            self.gathered.push(part, run.continues);
+            if !run.continues || self.gathered.starts.is_empty() {
+                self.gathered.starts.push(self.gathered.rows + at - from);
+            }
         }
+        self.gathered
+            .push(batch.slice(from, batch.num_rows() - from));
         self.account()
     }
 
@@ -304,13 +310,13 @@ impl State {
 /// Bytes of the rows themselves. Dictionaries are shared by the batches of a file, and slices by those of
 /// a batch: what arrow says of the memory of each would count them again and again.
 fn bytes_of(rows: &RecordBatch) -> usize {
-    let bytes = rows.columns().iter().map(|column| {
-        let data = column.to_data();
-        match column.data_type() {
-            arrow::datatypes::DataType::Dictionary(..) => 4 * rows.num_rows(),
-            _ => data.get_slice_memory_size().unwrap_or_default(),
-        }
-    });
+    let bytes = rows
+        .columns()
+        .iter()
+        .map(|column| match column.data_type() {
+            DataType::Dictionary(..) => size_of::<i32>() * rows.num_rows(),
+            _ => column.to_data().get_slice_memory_size().unwrap_or_default(),
+        });
     bytes.sum()
 }
 

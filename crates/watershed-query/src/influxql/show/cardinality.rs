@@ -201,11 +201,13 @@ impl Counting<'_> {
     }
 
     fn matching(&self, table: &TableSchema) -> Result<Option<LogicalPlanBuilder>> {
-        let condition = match (&self.show.of, &self.show.condition) {
-            (Cardinality::TagValues(_), Some(condition)) => Some(present(condition, table)),
-            (_, condition) => condition.clone(),
+        let condition = self.show.condition.as_ref();
+        let narrowed = match self.show.of {
+            Cardinality::TagValues(_) => condition.map(|condition| present(condition, table)),
+            _ => None,
         };
-        self.planner.matching(table, condition.as_ref(), Reach::All)
+        self.planner
+            .matching(table, narrowed.as_ref().or(condition), Reach::All)
     }
 
     /// The groups as columns of rows of the table; what is no tag of it makes one group.
