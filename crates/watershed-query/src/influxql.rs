@@ -67,7 +67,7 @@ impl QueryEngine {
         let query_type = QueryType::InfluxQl;
         let entry = self.registry().enter(&database, &statement, query_type);
         let query = entry.in_progress();
-        let planned = self.plan(async move {
+        let planned = self.plan(async move |ticket| {
             query.progress.planning_begins();
             let session = engine.session(&database).await?;
             let planner = Planner {
@@ -75,7 +75,9 @@ impl QueryEngine {
                 now: now(&session),
             };
             let result::Statement { plan, schema } = planner.statement(&statement)?;
-            engine.run(&session, plan, Some(schema), query).await
+            engine
+                .run(&session, plan, Some(schema), query, ticket)
+                .await
         });
         entry.plan(Box::pin(planned)).await
     }
