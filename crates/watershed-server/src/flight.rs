@@ -99,7 +99,10 @@ impl Flight {
         debug: bool,
     ) -> Result<QueryOutput, Status> {
         let engine = &self.state.query;
-        let options = QueryOptions { debug };
+        let options = QueryOptions {
+            debug,
+            ..QueryOptions::default()
+        };
         match plan {
             Plan::Sql { text, params } => {
                 let output = engine.sql(database, text, params.clone(), options).await;

@@ -25,8 +25,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 pub(super) fn one_batch(batch: RecordBatch) -> QueryOutput {
     let schema = batch.schema();
     let batches = futures::stream::iter([Ok(batch)]);
-    let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), batches));
-    QueryOutput { schema, stream }
+    let stream = RecordBatchStreamAdapter::new(schema, batches);
+    QueryOutput::without_query(Box::pin(stream))
 }
 
 /// Writes a stream as Flight messages, the schema first.
