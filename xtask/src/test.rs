@@ -81,6 +81,11 @@ const STAGES: &[Stage] = &[
         work: Work::Repository(instructions::instructions),
     },
     Stage {
+        name: "keep-alive",
+        what: "a query of five minutes through a proxy",
+        work: Work::Repository(repository::keep_alive),
+    },
+    Stage {
         name: "conformance",
         what: "writes, as others test them",
         work: Work::Suite(suites::conformance),
