@@ -2,20 +2,21 @@
 
 use crate::admission::Admission;
 use crate::gap_fill;
+use crate::memory::QueryMemory;
 use crate::output::{AbortOnDrop, QueryOutput, run};
-use crate::running::{KillSignal, Registry, RunningQuery};
+use crate::running::{InProgress, QueryRecord, QueryType, Registry, RunningQuery};
 use crate::scan::Sources;
 use crate::session::{self, Session};
-use crate::{Limits, Params, QueryError, UnpersistedRows};
+use crate::{Limits, Params, QueryError, QueryStatistics, UnpersistedRows};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
 use datafusion::common::DataFusionError;
 use datafusion::datasource::TableType;
-use datafusion::execution::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use object_store::ObjectStore;
 use std::num::NonZeroUsize;
@@ -79,6 +80,34 @@ impl Default for Settings {
 pub struct QueryOptions {
     /// Whether tables for finding faults are visible.
     pub debug: bool,
+    /// Whether SQL came over Flight SQL, for those who look at the list of queries.
+    pub flight_sql: bool,
+    /// The most partitions it may read; a table that is read twice counts twice.
+    pub partitions_max: Option<u64>,
+    /// The most Parquet files it may read.
+    pub parquet_files_max: Option<u64>,
+}
+
+impl QueryOptions {
+    const fn type_of_sql(self) -> QueryType {
+        if self.flight_sql {
+            QueryType::FlightSql
+        } else {
+            QueryType::Sql
+        }
+    }
+
+    /// Refuses a query that is planned to read more than it may.
+    fn check(self, planned: &QueryStatistics) -> Result<(), QueryError> {
+        let beyond = |read: Option<u64>, max: Option<u64>| max.filter(|max| read > Some(*max));
+        if let Some(max) = beyond(planned.partitions, self.partitions_max) {
+            return Err(QueryError::Partitions(max));
+        }
+        if let Some(max) = beyond(planned.parquet_files, self.parquet_files_max) {
+            return Err(QueryError::ParquetFiles(max));
+        }
+        Ok(())
+    }
 }
 
 /// What a query will give, and what it needs.
@@ -154,12 +183,14 @@ impl QueryEngine {
         database: &DatabaseName,
         text: &str,
         params: Params,
-        _options: QueryOptions,
+        options: QueryOptions,
     ) -> Result<QueryOutput, QueryError> {
         let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
-        let entry = self.running.enter(&database, &text);
-        let killed = entry.signal();
+        let query_type = options.type_of_sql();
+        let entry = self.running.enter(&database, &text, query_type);
+        let query = entry.in_progress();
         let planned = self.plan(async move {
+            query.progress.planning_begins();
             let session = engine.session(&database).await?;
             let plan = session.sql(&text).await?;
             let plan = plan
@@ -167,7 +198,7 @@ impl QueryEngine {
                 .map_err(QueryError::Planning)?;
             let plan =
                 gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
-            engine.run(&session, plan, None, killed).await
+            engine.run(&session, plan, None, query, options).await
         });
         entry.plan(Box::pin(planned)).await
     }
@@ -225,6 +256,12 @@ impl QueryEngine {
         self.running.queries()
     }
 
+    /// The queries of a database, or of all databases, in the order in which they came: those in progress, and the
+    /// last thousand that have ended within a day.
+    pub fn queries(&self, database: Option<&DatabaseName>) -> Vec<QueryRecord> {
+        self.running.records(database)
+    }
+
     /// Ends a query: its planning or its stream fails with [`QueryError::Killed`]. Its memory and its threads
     /// are given back at once, even if nobody reads its rows. False when there is no query of that number.
     pub fn kill(&self, id: u64) -> bool {
@@ -261,21 +298,31 @@ impl QueryEngine {
         session: &Session,
         plan: LogicalPlan,
         schema: Option<SchemaRef>,
-        killed: KillSignal,
+        query: InProgress,
+        options: QueryOptions,
     ) -> Result<QueryOutput, QueryError> {
+        query.progress.logically_planned();
         let ticket = self.admission.enter()?;
         let physical = session.state().create_physical_plan(&plan).await;
         let physical = physical.map_err(QueryError::Planning)?;
         let schema = schema.unwrap_or_else(|| physical.schema());
-        let context = session.state().task_ctx();
-        Ok(run(
-            physical,
-            context,
-            schema,
-            ticket,
-            self.executor.clone(),
-            killed,
-        ))
+        let (context, memory) = self.context(session);
+        query.progress.planned(Arc::clone(&physical), memory);
+        options.check(&query.progress.statistics())?;
+        let executor = self.executor.clone();
+        Ok(run(physical, context, schema, ticket, executor, query))
+    }
+
+    /// What the operators of a query share, with memory that is counted for this query.
+    fn context(&self, session: &Session) -> (Arc<TaskContext>, Arc<QueryMemory>) {
+        let shared = session.state().runtime_env();
+        let memory = Arc::new(QueryMemory::new(Arc::clone(&shared.memory_pool)));
+        let runtime = RuntimeEnv {
+            memory_pool: Arc::clone(&memory) as Arc<dyn MemoryPool>,
+            ..shared.as_ref().clone()
+        };
+        let context = TaskContext::from(session.state()).with_runtime(Arc::new(runtime));
+        (Arc::new(context), memory)
     }
 }
 

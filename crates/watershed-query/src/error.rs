@@ -33,6 +33,12 @@ pub enum QueryError {
         "Error while planning query: Unable to infer the type of parameter '{0}' in prepared statement"
     )]
     ParameterType(String),
+    /// It would read more partitions than whoever asks wants to allow.
+    #[error("Query would process more than {0} partitions")]
+    Partitions(u64),
+    /// It would read more files than whoever asks wants to allow.
+    #[error("Query would process more than {0} parquet files")]
+    ParquetFiles(u64),
     /// Too many queries wait already.
     #[error("too many queries: {running} are running and {queued} are waiting; try again later")]
     Queue {
@@ -56,7 +62,9 @@ impl QueryError {
             Self::ParameterType(_) | Self::Statement(_) => ErrorKind::Invalid,
             // Not worth another try as it is: whoever killed it would have to do so again.
             Self::Killed => ErrorKind::Conflict,
-            Self::Queue { .. } => ErrorKind::Exhausted,
+            Self::Queue { .. } | Self::Partitions(_) | Self::ParquetFiles(_) => {
+                ErrorKind::Exhausted
+            }
             Self::Start(_) => ErrorKind::Internal,
         }
     }

@@ -34,6 +34,7 @@ mod windows;
 
 pub(crate) use windows::SeriesWindowPlanner;
 
+use crate::running::QueryType;
 use crate::session::Session;
 use crate::{QueryEngine, QueryError, QueryOptions, QueryOutput};
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -60,19 +61,23 @@ impl QueryEngine {
         &self,
         database: &DatabaseName,
         statement: &Statement,
-        _options: QueryOptions,
+        options: QueryOptions,
     ) -> std::result::Result<QueryOutput, QueryError> {
         let (engine, database, statement) = (self.clone(), database.clone(), statement.clone());
-        let entry = self.registry().enter(&database, &statement);
-        let killed = entry.signal();
+        let query_type = QueryType::InfluxQl;
+        let entry = self.registry().enter(&database, &statement, query_type);
+        let query = entry.in_progress();
         let planned = self.plan(async move {
+            query.progress.planning_begins();
             let session = engine.session(&database).await?;
             let planner = Planner {
                 session: &session,
                 now: now(&session),
             };
             let result::Statement { plan, schema } = planner.statement(&statement)?;
-            engine.run(&session, plan, Some(schema), killed).await
+            engine
+                .run(&session, plan, Some(schema), query, options)
+                .await
         });
         entry.plan(Box::pin(planned)).await
     }

@@ -1,7 +1,8 @@
 //! What a query gives back, and how it is run.
 
+use crate::QueryProgress;
 use crate::admission::{Permit, Ticket};
-use crate::running::KillSignal;
+use crate::running::{InProgress, KillSignal};
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit, TimestampNanosecondType};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
@@ -11,7 +12,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -31,6 +32,20 @@ pub struct QueryOutput {
     /// stream waits for its turn first, and dropping it cancels the query. An error is the last item;
     /// [`QueryError::execution`](crate::QueryError::execution) tells its kind.
     pub stream: SendableRecordBatchStream,
+    /// What the query takes. Complete when the stream has given its last item; the default for what is no
+    /// query of the engine.
+    pub progress: QueryProgress,
+}
+
+impl QueryOutput {
+    /// Rows that are there already, without a query.
+    pub fn without_query(stream: SendableRecordBatchStream) -> Self {
+        Self {
+            schema: stream.schema(),
+            stream,
+            progress: QueryProgress::default(),
+        }
+    }
 }
 
 impl fmt::Debug for QueryOutput {
@@ -51,12 +66,16 @@ pub(crate) fn run(
     schema: SchemaRef,
     ticket: Ticket,
     executor: Option<Handle>,
-    killed: KillSignal,
+    query: InProgress,
 ) -> QueryOutput {
+    let InProgress { killed, progress } = query;
+    let running = progress.clone();
     let start = async move {
+        let waiting = Instant::now();
         let Some(permit) = ticket.turn().await else {
             return Err(internal_datafusion_err!("the query engine has stopped"));
         };
+        running.turn(waiting.elapsed());
         // Operators spawn tasks when they are started, so the start must be on the executor too.
         let start = move || Ok(holding(permit, execute_stream(plan, context)?.boxed()));
         match executor {
@@ -69,7 +88,11 @@ pub(crate) fn run(
         .try_flatten()
         .and_then(move |batch| futures::future::ready(conform(&batch, &conform_to)));
     let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-    QueryOutput { schema, stream }
+    QueryOutput {
+        schema,
+        stream,
+        progress,
+    }
 }
 
 /// The same rows; the permit is given back with the stream.

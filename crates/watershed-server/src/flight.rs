@@ -38,11 +38,9 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use info::About;
 use metadata::Wire;
-use std::time::Instant;
-use ticket::{Language, ReadTicket};
+use ticket::{Language, Read, ReadTicket};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
-use trailers::Statistics;
 use uuid::Uuid;
 use watershed_catalog::CatalogError;
 use watershed_influxql::{bind, parse_statements};
@@ -88,7 +86,7 @@ struct Call<'a> {
     identity: &'a Identity,
     database: &'a DatabaseName,
     metadata: &'a MetadataMap,
-    debug: bool,
+    options: QueryOptions,
 }
 
 type Answer<T> = Result<Response<BoxStream<'static, Result<T, Status>>>, Status>;
@@ -121,7 +119,7 @@ impl Flight {
 
     async fn query(&self, call: &Call<'_>, plan: &Plan) -> Result<QueryOutput, Status> {
         let engine = &self.state.query;
-        let options = QueryOptions { debug: call.debug };
+        let options = call.options;
         match plan {
             Plan::Sql { text, params } => {
                 let output = engine.sql(call.database, text, params.clone(), options);
@@ -196,16 +194,16 @@ impl Flight {
             identity: &identity,
             database: &database,
             metadata,
-            debug: metadata::debug_of(metadata),
+            options: metadata::options_of(metadata),
         };
         let message = command::of_descriptor(descriptor)?;
         let plan = command::plan(&message, metadata::language_of(metadata))?;
         let ticket = match &plan {
             Plan::InfluxQl { text, .. } => {
-                ReadTicket::text(&database, text, Language::InfluxQl, call.debug)
+                ReadTicket::text(&database, text, Language::InfluxQl, call.options.debug)
             }
             Plan::Sql { .. } | Plan::Metadata(_) => {
-                ReadTicket::command(&database, &message, call.debug)
+                ReadTicket::command(&database, &message, call.options.debug)
             }
         };
         let schema = self.schema(&call, &plan).await?;
@@ -238,24 +236,21 @@ impl Flight {
         let wire = Wire::of(metadata)?;
         let identity = self.reader(metadata, &ticket.database).await?;
         let plan = command::of_ticket(ticket)?;
+        let asked = metadata::options_of(metadata);
         let call = Call {
             identity: &identity,
             database: &ticket.database,
             metadata,
-            debug: ticket.debug || metadata::debug_of(metadata),
+            options: QueryOptions {
+                debug: ticket.debug || asked.debug,
+                flight_sql: matches!(ticket.read, Read::Command(_)),
+                ..asked
+            },
         };
         // Waiting for a turn and running happen inside the stream, where the keep-alive covers them. Planning
         // happens before it, so that its errors are the answer of the call; it is not covered.
-        let started = Instant::now();
         let output = ending.run(self.query(&call, &plan)).await?;
-        let statistics = match plan {
-            Plan::Metadata(_) => Statistics::default(),
-            _ => Statistics {
-                planning: Some(started.elapsed()),
-                ..Statistics::default()
-            },
-        };
-        Ok(ending.cut(results::encode(output, wire, statistics)?))
+        Ok(ending.cut(results::encode(output, wire)?))
     }
 }
 

@@ -17,4 +17,5 @@ mod model;
 mod parameters;
 mod scans;
 mod sleep;
+mod statistics;
 mod types;

@@ -1,11 +1,11 @@
 //! What clients say in the metadata of a call.
 
+use super::ticket::Language;
 use arrow::ipc::CompressionType;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 use watershed_model::DatabaseName;
-
-use super::ticket::Language;
+use watershed_query::QueryOptions;
 
 /// Keys that name the database, the preferred one first.
 const DATABASE_KEYS: [&str; 5] = [
@@ -24,6 +24,12 @@ const LANGUAGE_KEY: &str = "x-influxdata-query-language";
 
 /// What tables that are no views are called.
 const BASE_TABLE_TYPE_KEY: &str = "x-influxdata-base-table-type";
+
+/// The most partitions that a query may look into.
+const PARTITION_LIMIT_KEY: &str = "x-influxdata-partition-limit";
+
+/// The most files that a query may look into.
+const FILE_LIMIT_KEY: &str = "x-influxdata-parquet-file-limit";
 
 /// Asks for compressed record batches.
 const COMPRESSION_KEY: &str = "x-watershed-ipc-compression";
@@ -101,9 +107,18 @@ pub(super) fn language_of(metadata: &MetadataMap) -> Language {
     }
 }
 
-/// Whether the client asks for the system tables.
-pub(super) fn debug_of(metadata: &MetadataMap) -> bool {
-    flag(metadata, DEBUG_KEY)
+/// What the client asks for beside its query. Limits that are no numbers are none.
+pub(super) fn options_of(metadata: &MetadataMap) -> QueryOptions {
+    let limit = |key| {
+        let value = metadata.get(key).and_then(|v| v.to_str().ok());
+        value.and_then(|value| value.trim().parse().ok())
+    };
+    QueryOptions {
+        debug: flag(metadata, DEBUG_KEY),
+        partitions_max: limit(PARTITION_LIMIT_KEY),
+        parquet_files_max: limit(FILE_LIMIT_KEY),
+        ..QueryOptions::default()
+    }
 }
 
 /// What the client wants tables that are no views to be called: `BASE TABLE` or `TABLE`.

@@ -4,7 +4,7 @@
 //! read from a query than its client takes: one batch is cut into messages when the last message is gone.
 
 use super::metadata::Wire;
-use super::trailers::Statistics;
+use super::trailers;
 use super::wire::{self, Messages};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -17,9 +17,9 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tonic::Status;
-use watershed_query::{QueryError, QueryOutput};
+use watershed_query::{QueryError, QueryOutput, QueryProgress};
 
 /// How long a stream may be silent.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -28,18 +28,17 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 pub(super) fn one_batch(batch: RecordBatch) -> QueryOutput {
     let schema = batch.schema();
     let batches = futures::stream::iter([Ok(batch)]);
-    let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), batches));
-    QueryOutput { schema, stream }
+    let stream = RecordBatchStreamAdapter::new(schema, batches);
+    QueryOutput::without_query(Box::pin(stream))
 }
 
-/// Writes a result as Flight messages, the schema first and `statistics` last, as trailers.
+/// Writes a result as Flight messages, the schema first and what the query took last, as trailers.
 ///
 /// # Errors
 /// `Internal` when rows can't be sent in that way.
 pub(super) fn encode(
     output: QueryOutput,
     wire: Wire,
-    statistics: Statistics,
 ) -> Result<BoxStream<'static, Result<FlightData, Status>>, Status> {
     let schema = wire::schema(&output.schema, wire);
     let mut messages = Messages::new(wire).map_err(|e| unsendable(&e))?;
@@ -56,8 +55,7 @@ pub(super) fn encode(
         messages,
         parts: VecDeque::new(),
         ready: VecDeque::from([first]),
-        statistics,
-        started: Instant::now(),
+        progress: output.progress,
     };
     let sent = futures::stream::unfold(Some(sender), |state| async {
         let mut sender = state?;
@@ -78,8 +76,7 @@ struct Sender {
     parts: VecDeque<RecordBatch>,
     /// What is left of a part.
     ready: VecDeque<FlightData>,
-    statistics: Statistics,
-    started: Instant,
+    progress: QueryProgress,
 }
 
 impl Sender {
@@ -95,10 +92,7 @@ impl Sender {
                 continue;
             }
             let Some(batch) = self.rows.next().await else {
-                self.statistics
-                    .execution
-                    .get_or_insert(self.started.elapsed());
-                return Err(self.statistics.status());
+                return Err(trailers::status(&self.progress.statistics()));
             };
             let batch = wire::batch(&batch?, &self.schema).and_then(wire::parts);
             self.parts = batch.map_err(|e| unsendable(&e))?.into();

@@ -5,65 +5,62 @@
 use std::time::Duration;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::{Code, Status};
+use watershed_query::QueryStatistics;
 
-/// What is known about a query that has ended well. What is not known has no trailer.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Statistics {
-    /// Waiting for a turn.
-    pub(super) queue: Option<Duration>,
-    /// From text to logical plan.
-    pub(super) logical_planning: Option<Duration>,
-    /// From there to what is executed.
-    pub(super) physical_planning: Option<Duration>,
-    /// All of the planning.
-    pub(super) planning: Option<Duration>,
-    /// From the turn to the last row.
-    pub(super) execution: Option<Duration>,
-    /// The time that operators computed, on all threads together.
-    pub(super) compute: Option<Duration>,
-    /// Partitions that rows were looked for in.
-    pub(super) partitions: Option<u64>,
-    /// Files that rows were looked for in.
-    pub(super) parquet_files: Option<u64>,
-    /// The most memory that operators had at a time.
-    pub(super) max_memory_bytes: Option<u64>,
-}
-
-impl Statistics {
-    /// The status that ends a stream well, with all that is known as its trailers.
-    pub(super) fn status(&self) -> Status {
-        let mut metadata = MetadataMap::new();
-        let durations = [
-            ("x-influxdata-queue-duration-seconds", self.queue),
-            (
-                "x-influxdata-logical-planning-duration-seconds",
-                self.logical_planning,
-            ),
-            (
-                "x-influxdata-physical-planning-duration-seconds",
-                self.physical_planning,
-            ),
-            ("x-influxdata-planning-duration-seconds", self.planning),
-            ("x-influxdata-execution-duration-seconds", self.execution),
-            ("x-influxdata-compute-duration-seconds", self.compute),
-        ];
-        for (key, value) in durations {
-            insert(
-                &mut metadata,
-                key,
-                value.map(|v| v.as_secs_f64().to_string()),
-            );
-        }
-        let counts = [
-            ("x-influxdata-partitions", self.partitions),
-            ("x-influxdata-parquet-files", self.parquet_files),
-            ("x-influxdata-max-memory-bytes", self.max_memory_bytes),
-        ];
-        for (key, value) in counts {
-            insert(&mut metadata, key, value.map(|v| v.to_string()));
-        }
-        Status::with_metadata(Code::Ok, "", metadata)
+/// The status that ends a stream well, with all that is known of the query as its trailers. What is not known has
+/// none. The names are those of InfluxDB, for which rows that are in no file yet come from an ingester.
+pub(super) fn status(statistics: &QueryStatistics) -> Status {
+    let mut metadata = MetadataMap::new();
+    let unpersisted = statistics.unpersisted.as_ref();
+    let durations = [
+        ("x-influxdata-queue-duration-seconds", statistics.queue),
+        (
+            "x-influxdata-logical-planning-duration-seconds",
+            statistics.logical_planning,
+        ),
+        (
+            "x-influxdata-physical-planning-duration-seconds",
+            statistics.physical_planning,
+        ),
+        (
+            "x-influxdata-planning-duration-seconds",
+            statistics.planning(),
+        ),
+        (
+            "x-influxdata-execution-duration-seconds",
+            statistics.execution,
+        ),
+        ("x-influxdata-compute-duration-seconds", statistics.compute),
+        (
+            "x-influxdata-ingester-latency-plan",
+            unpersisted.map(|u| u.latency),
+        ),
+    ];
+    for (key, value) in durations {
+        let seconds = value.as_ref().map(Duration::as_secs_f64);
+        insert(&mut metadata, key, seconds.map(|s| s.to_string()));
     }
+    let counts = [
+        ("x-influxdata-partitions", statistics.partitions),
+        ("x-influxdata-parquet-files", statistics.parquet_files),
+        ("x-influxdata-max-memory-bytes", statistics.memory_bytes_max),
+        (
+            "x-influxdata-ingester-response-rows",
+            unpersisted.map(|u| u.rows),
+        ),
+        (
+            "x-influxdata-ingester-partition-count",
+            unpersisted.map(|u| u.partitions),
+        ),
+        (
+            "x-influxdata-ingester-response-bytes",
+            unpersisted.map(|u| u.bytes),
+        ),
+    ];
+    for (key, value) in counts {
+        insert(&mut metadata, key, value.map(|v| v.to_string()));
+    }
+    Status::with_metadata(Code::Ok, "", metadata)
 }
 
 fn insert(metadata: &mut MetadataMap, key: &'static str, value: Option<String>) {

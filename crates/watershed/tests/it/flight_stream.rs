@@ -77,17 +77,49 @@ fn a_stream_ends_with_what_it_cost() {
     let server = server();
     let messages = read(&server, "SELECT n FROM cpu", &[]).unwrap();
     let trailers = messages.end.unwrap();
+    let trailer = |key| {
+        let value = trailers.get(key).unwrap_or_else(|| panic!("no {key}"));
+        value.to_str().unwrap().parse::<f64>().unwrap()
+    };
     for key in [
+        "x-influxdata-queue-duration-seconds",
+        "x-influxdata-logical-planning-duration-seconds",
+        "x-influxdata-physical-planning-duration-seconds",
         "x-influxdata-planning-duration-seconds",
         "x-influxdata-execution-duration-seconds",
+        "x-influxdata-compute-duration-seconds",
     ] {
-        let value = trailers.get(key).unwrap().to_str().unwrap();
-        let seconds: f64 = value.parse().unwrap();
-        assert!(seconds > 0.0 && seconds < 60.0, "{key}: {value}");
+        let seconds = trailer(key);
+        assert!(seconds > 0.0 && seconds < 60.0, "{key}: {seconds}");
     }
+    assert_eq!(trailer("x-influxdata-partitions"), 1.0);
+    assert_eq!(trailer("x-influxdata-parquet-files"), 0.0);
+    assert_eq!(trailer("x-influxdata-ingester-response-rows"), 3.0);
     let status = read(&server, "SELECT 1 / (n - n) FROM cpu", &[]);
     let status = status.map(|m| m.end).and_then(|end| end).unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
+}
+
+#[test]
+fn clients_may_limit_what_a_query_reads() {
+    let server = server();
+    let days = "day n=1i 1704067200000000000\nday n=2i 1704153600000000000";
+    server.write("db", days);
+    let run = |statement: &str, limit: &str| {
+        let metadata = [("x-influxdata-partition-limit", limit)];
+        read(&server, statement, &metadata).and_then(|messages| messages.end)
+    };
+    let status = run("SELECT n FROM day", "1").unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (
+            Code::ResourceExhausted,
+            "Query would process more than 1 partitions"
+        )
+    );
+    assert!(run("SELECT n FROM day", "2").is_ok());
+    assert!(run("SELECT n FROM day", "few").is_ok());
+    assert!(run("SELECT n FROM day WHERE time < '2024-01-02'", "1").is_ok());
 }
 
 #[test]

@@ -42,12 +42,17 @@ impl Proxy {
 
 fn connect(client: TcpStream, server: TcpStream, idle_max: Duration, cut: Arc<AtomicUsize>) {
     let (from_client, to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-    std::thread::spawn(move || copy(from_client, to_server));
+    std::thread::spawn(move || {
+        copy(&from_client, &to_server);
+        close(&from_client, &to_server);
+    });
     std::thread::spawn(move || {
         server.set_read_timeout(Some(idle_max)).unwrap();
-        if copy(server, client) == End::Silence {
+        // Counted before anybody can see it.
+        if copy(&server, &client) == End::Silence {
             cut.fetch_add(1, Ordering::Relaxed);
         }
+        close(&server, &client);
     });
 }
 
@@ -59,21 +64,22 @@ enum End {
     Silence,
 }
 
-/// Copies until the end and closes both sides.
-fn copy(mut from: TcpStream, mut to: TcpStream) -> End {
+fn copy(mut from: &TcpStream, mut to: &TcpStream) -> End {
     let mut buffer = vec![0; 64 << 10];
-    let end = loop {
+    loop {
         match from.read(&mut buffer) {
-            Ok(0) => break End::Closed,
+            Ok(0) => return End::Closed,
             Ok(bytes) if to.write_all(&buffer[..bytes]).is_ok() => {}
-            Ok(_) => break End::Closed,
+            Ok(_) => return End::Closed,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                break End::Silence;
+                return End::Silence;
             }
-            Err(_) => break End::Closed,
+            Err(_) => return End::Closed,
         }
-    };
-    // The other side may be closed already.
-    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-    end
+    }
+}
+
+fn close(one: &TcpStream, other: &TcpStream) {
+    // They may be closed already.
+    let _ = (one.shutdown(Shutdown::Both), other.shutdown(Shutdown::Both));
 }

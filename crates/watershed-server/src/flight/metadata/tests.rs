@@ -49,12 +49,12 @@ fn a_header_that_is_no_text_is_named() {
 #[test]
 fn switches_have_many_words_for_yes() {
     for word in ["1", "on", "yes", "y", "true", "t", "TRUE", "On"] {
-        assert!(debug_of(&map(&[("iox-debug", word)])), "{word}");
+        assert!(options_of(&map(&[("iox-debug", word)])).debug, "{word}");
     }
     for word in ["0", "off", "no", "false", "", "truely"] {
-        assert!(!debug_of(&map(&[("iox-debug", word)])), "{word}");
+        assert!(!options_of(&map(&[("iox-debug", word)])).debug, "{word}");
     }
-    assert!(!debug_of(&map(&[])));
+    assert!(!options_of(&map(&[])).debug);
 }
 
 #[test]
@@ -94,5 +94,23 @@ fn rows_are_plain_unless_asked_for_otherwise() {
     assert_eq!(
         status.message(),
         "Invalid IPC compression: 'gzip'. Valid values are 'lz4' and 'zstd'; leave out x-watershed-ipc-compression for none"
+    );
+}
+
+#[test]
+fn limits_that_are_no_numbers_are_none() {
+    let limits = |partitions, files| {
+        let options = options_of(&map(&[
+            ("x-influxdata-partition-limit", partitions),
+            ("x-influxdata-parquet-file-limit", files),
+        ]));
+        (options.partitions_max, options.parquet_files_max)
+    };
+    assert_eq!(limits("10", "20"), (Some(10), Some(20)));
+    assert_eq!(limits("ten", "-1"), (None, None));
+    let options = options_of(&map(&[]));
+    assert_eq!(
+        (options.partitions_max, options.parquet_files_max),
+        (None, None)
     );
 }
