@@ -8,6 +8,7 @@ mod crash;
 mod disk_full;
 mod flight;
 mod flight_client;
+mod flight_metadata;
 mod flight_sql;
 mod flight_stream;
 mod influxql_admin;
