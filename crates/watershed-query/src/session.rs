@@ -3,6 +3,7 @@
 use crate::catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA, catalog_list};
 use crate::functions;
 use crate::in_order::OrderedScans;
+use crate::physical_rules::physical_rules;
 use crate::planner;
 use crate::scan::Sources;
 use crate::{Limits, QueryError};
@@ -35,6 +36,7 @@ pub(crate) fn base_state(
         .with_runtime_env(runtime)
         .with_default_features()
         .with_query_planner(Arc::new(planner::QueryPlanner))
+        .with_physical_optimizer_rules(physical_rules())
         .with_physical_optimizer_rule(Arc::new(OrderedScans))
         .build();
     functions::register(state)

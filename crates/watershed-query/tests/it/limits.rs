@@ -9,6 +9,7 @@ use watershed_query::{Limits, Params, QueryError, QueryOptions, Settings};
 async fn world() -> World {
     let limits = Limits {
         buckets_max: 61,
+        series_max: 3,
         tables_max: 2,
         columns_max: 4,
         subquery_depth_max: 2,
@@ -174,4 +175,41 @@ async fn a_query_may_be_kept_from_reading_much() {
     let one = "SELECT * FROM cpu WHERE time < '2024-01-02'";
     assert_eq!(run(Some(1), Some(1), one).await, Ok(()));
     assert_eq!(run(Some(0), Some(0), "SELECT 1").await, Ok(()));
+}
+
+#[tokio::test]
+async fn series_are_counted_while_they_come() {
+    let world = world().await;
+    for host in ["b", "c", "d"] {
+        let row = format!("host={host} usage=1,idle=1,user=1 2024-01-02T08:00:00Z");
+        world.file("cpu", &row).await;
+    }
+    world
+        .file("mem", "host=a used=1 2024-01-02T08:00:00Z")
+        .await;
+    let few = [
+        ("SELECT usage FROM cpu", 5),
+        ("SELECT usage, used FROM cpu, mem", 6),
+        ("SELECT usage FROM cpu WHERE host != 'd' GROUP BY host", 4),
+        ("SELECT usage FROM cpu GROUP BY host SLIMIT 3", 4),
+        (
+            "SELECT sum(mean) FROM (SELECT mean(usage) FROM cpu GROUP BY host)",
+            1,
+        ),
+    ];
+    for (text, rows) in few {
+        assert_eq!(influxql(&world, text).await, Ok(rows), "{text}");
+    }
+    let many = [
+        "SELECT usage FROM cpu GROUP BY host",
+        "SELECT usage, host FROM cpu GROUP BY host",
+        "SELECT mean(usage), mean(used) FROM cpu, mem WHERE host != 'd' GROUP BY host",
+    ];
+    for text in many {
+        let error = influxql(&world, text).await.unwrap_err();
+        assert!(
+            error.contains("max-select-series limit exceeded: (4/3)"),
+            "{text}: {error}"
+        );
+    }
 }
