@@ -44,6 +44,12 @@ pub enum QueryError {
         "Error while planning query: Unable to infer the type of parameter '{0}' in prepared statement"
     )]
     ParameterType(String),
+    /// It would read more partitions than whoever asks wants to allow.
+    #[error("Query would process more than {0} partitions")]
+    Partitions(u64),
+    /// It would read more files than whoever asks wants to allow.
+    #[error("Query would process more than {0} parquet files")]
+    ParquetFiles(u64),
     /// Too many queries wait already.
     #[error("too many queries: {running} are running and {queued} are waiting; try again later")]
     Queue {
@@ -79,6 +85,8 @@ impl QueryError {
             Self::Queue { .. }
             | Self::QueueTimeout { .. }
             | Self::Timeout { .. }
+            | Self::Partitions(_)
+            | Self::ParquetFiles(_)
             | Self::Exhausted(_) => ErrorKind::Exhausted,
             Self::Start(_) => ErrorKind::Internal,
         }

@@ -65,7 +65,7 @@ impl QueryEngine {
         &self,
         database: &DatabaseName,
         statement: &Statement,
-        _options: QueryOptions,
+        options: QueryOptions,
     ) -> std::result::Result<QueryOutput, QueryError> {
         let (engine, database, statement) = (self.clone(), database.clone(), statement.clone());
         let query_type = QueryType::InfluxQl;
@@ -84,7 +84,7 @@ impl QueryEngine {
                 series,
             } = planner.statement(&statement)?;
             let output = engine
-                .run(&session, plan, Some(schema), query, ticket)
+                .run(&session, plan, Some(schema), query, ticket, options)
                 .await?;
             Ok(series_limit::checked(output, series, session.limits()))
         });

@@ -3,7 +3,7 @@
 use crate::world::{World, settings};
 use futures::TryStreamExt;
 use watershed_influxql::parse_statements;
-use watershed_query::{Limits, QueryError, QueryOptions, Settings};
+use watershed_query::{Limits, Params, QueryError, QueryOptions, Settings};
 
 /// Two tables, of which `cpu` has a point at 08:00 and at 09:00 of 2024-01-02.
 async fn world() -> World {
@@ -135,6 +135,46 @@ async fn tables_columns_and_levels_are_counted() {
         error.unwrap_err(),
         "too many subqueries inside one another, the most is 2"
     );
+}
+
+#[tokio::test]
+async fn a_query_may_be_kept_from_reading_much() {
+    let world = World::new().await;
+    world.table("cpu", "host:tag usage:f64").await;
+    let days = "host=a usage=1 2024-01-01T08:00:00Z
+                host=a usage=2 2024-01-02T08:00:00Z";
+    world.file("cpu", days).await;
+    world
+        .buffer("cpu", "host=a usage=3 2024-01-03T08:00:00Z")
+        .await;
+    let run = async |partitions_max, parquet_files_max, text: &str| {
+        let options = QueryOptions {
+            partitions_max,
+            parquet_files_max,
+            ..QueryOptions::default()
+        };
+        let params = Params::new();
+        let output = world
+            .engine
+            .sql(&world.database, text, params, options)
+            .await;
+        output.map(drop).map_err(|e| (e.kind(), e.to_string()))
+    };
+    let all = "SELECT * FROM cpu";
+    assert_eq!(run(Some(3), Some(2), all).await, Ok(()));
+    let exhausted = |text: &str| Err((watershed_model::ErrorKind::Exhausted, text.to_owned()));
+    assert_eq!(
+        run(Some(2), None, all).await,
+        exhausted("Query would process more than 2 partitions")
+    );
+    assert_eq!(
+        run(None, Some(1), all).await,
+        exhausted("Query would process more than 1 parquet files")
+    );
+    // What is pruned does not count, and what is not there neither.
+    let one = "SELECT * FROM cpu WHERE time < '2024-01-02'";
+    assert_eq!(run(Some(1), Some(1), one).await, Ok(()));
+    assert_eq!(run(Some(0), Some(0), "SELECT 1").await, Ok(()));
 }
 
 #[tokio::test]
