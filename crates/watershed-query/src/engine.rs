@@ -71,14 +71,29 @@ pub struct Settings {
     pub executors: Option<Executors>,
 }
 
+/// How many queries are planned at a time, at least: more than there are cores, so that the system shares them and a
+/// short planning does not wait for a long one.
+const PLANNED_MIN: usize = 8;
+
 /// The runtimes of queries.
 #[derive(Debug, Clone)]
 pub struct Executors {
-    /// Plans all queries and executes those that are soon done. Needs more threads than `target_partitions`,
-    /// which is how many queries are planned at a time.
+    /// Plans all queries and executes those that are soon done. Needs [`light_threads`](Self::light_threads).
     pub light: Handle,
     /// Executes the others. Best on threads that the system gives a lower priority.
     pub heavy: Handle,
+}
+
+impl Executors {
+    /// How many threads plan and execute light queries on so many cores: when all places for planning are taken, as
+    /// many threads again are left for those that are planned.
+    pub fn light_threads(cores: usize) -> usize {
+        2 * planned_max(cores)
+    }
+}
+
+fn planned_max(cores: usize) -> usize {
+    cores.max(PLANNED_MIN)
 }
 
 impl Default for Settings {
@@ -202,7 +217,7 @@ impl QueryEngine {
                 clock,
             }),
             admission: Admission::new(places),
-            planning: Arc::new(Semaphore::new(settings.target_partitions.max(1))),
+            planning: Arc::new(Semaphore::new(planned_max(settings.target_partitions))),
             memory: Arc::new(memory),
             executors: settings.executors,
         })
@@ -268,7 +283,7 @@ impl QueryEngine {
     }
 
     /// Takes a place in the queue and runs the planning of a query where queries are planned: it may take long and
-    /// recurse deeply. No more than there are cores at a time; the others wait.
+    /// recurse deeply. Only a few are planned at a time; the others wait.
     pub(crate) async fn plan<T, F>(&self, work: impl FnOnce(Ticket) -> F) -> Result<T, QueryError>
     where
         T: Send + 'static,
