@@ -12,6 +12,7 @@ mod info;
 mod keys;
 mod metadata;
 mod placeholders;
+mod planning;
 mod prepared;
 mod results;
 mod sql_info;
@@ -237,20 +238,37 @@ impl Flight {
         let identity = self.reader(metadata, &ticket.database).await?;
         let plan = command::of_ticket(ticket)?;
         let asked = metadata::options_of(metadata);
-        let call = Call {
-            identity: &identity,
-            database: &ticket.database,
-            metadata,
-            options: QueryOptions {
-                debug: ticket.debug || asked.debug,
-                flight_sql: matches!(ticket.read, Read::Command(_)),
-                ..asked
-            },
+        let options = QueryOptions {
+            debug: ticket.debug || asked.debug,
+            flight_sql: matches!(ticket.read, Read::Command(_)),
+            ..asked
         };
-        // Waiting for a turn and running happen inside the stream, where the keep-alive covers them. Planning
-        // happens before it, so that its errors are the answer of the call; it is not covered.
-        let output = ending.run(self.query(&call, &plan)).await?;
-        Ok(ending.cut(results::encode(output, wire)?))
+        let described = self.described_sql(&ticket.database, plan.clone());
+        let (flight, metadata) = (self.clone(), metadata.clone());
+        let database = ticket.database.clone();
+        let planned = async move {
+            let call = Call {
+                identity: &identity,
+                database: &database,
+                metadata: &metadata,
+                options,
+            };
+            flight.query(&call, &plan).await
+        };
+        // Errors of a plan that is made in time are the answer of the call. All that takes longer, waiting for a
+        // turn and running too, happens inside the stream, where the keep-alive covers it.
+        let rows = planning::rows(planned, described, results::KEEP_ALIVE);
+        let rows = ending.run(rows).await?;
+        Ok(ending.cut(results::encode(rows, wire)?))
+    }
+
+    /// The columns of an SQL statement; `None` where they are not to be had without a whole plan.
+    async fn described_sql(&self, database: &DatabaseName, plan: Plan) -> Option<SchemaRef> {
+        let Plan::Sql { text, .. } = plan else {
+            return None;
+        };
+        let described = self.state.query.describe_sql(database, &text).await;
+        Some(described.ok()?.schema)
     }
 }
 

@@ -4,13 +4,13 @@
 //! read from a query than its client takes: one batch is cut into messages when the last message is gone.
 
 use super::metadata::Wire;
+use super::planning::Rows;
 use super::trailers;
 use super::wire::{self, Messages};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow_flight::FlightData;
-use datafusion::error::DataFusionError;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::future::ready;
 use futures::stream::BoxStream;
@@ -19,10 +19,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::Status;
-use watershed_query::{QueryError, QueryOutput, QueryProgress};
+use watershed_query::{QueryOutput, QueryStatistics};
 
 /// How long a stream may be silent.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// A result that is one batch.
 pub(super) fn one_batch(batch: RecordBatch) -> QueryOutput {
@@ -37,25 +37,23 @@ pub(super) fn one_batch(batch: RecordBatch) -> QueryOutput {
 /// # Errors
 /// `Internal` when rows can't be sent in that way.
 pub(super) fn encode(
-    output: QueryOutput,
+    rows: Rows,
     wire: Wire,
 ) -> Result<BoxStream<'static, Result<FlightData, Status>>, Status> {
-    let schema = wire::schema(&output.schema, wire);
+    let schema = wire::schema(&rows.schema, wire);
     let mut messages = Messages::new(wire).map_err(|e| unsendable(&e))?;
     let first = messages.schema(&schema);
+    let statistics = Box::new(rows.statistics());
     // Batches without rows say nothing, and do not break a silence.
-    let rows = output
-        .stream
-        .try_filter(|batch| ready(batch.num_rows() > 0));
-    let rows = rows.map_err(status_of).boxed();
+    let batches = rows.batches.try_filter(|batch| ready(batch.num_rows() > 0));
     let empty = RecordBatch::new_empty(Arc::clone(&schema));
     let sender = Sender {
-        rows: keep_alive(rows, empty, KEEP_ALIVE),
+        batches: keep_alive(batches.boxed(), empty, KEEP_ALIVE),
         schema,
         messages,
         parts: VecDeque::new(),
         ready: VecDeque::from([first]),
-        progress: output.progress,
+        statistics,
     };
     let sent = futures::stream::unfold(Some(sender), |state| async {
         let mut sender = state?;
@@ -69,14 +67,14 @@ pub(super) fn encode(
 
 /// The state of a stream.
 struct Sender {
-    rows: Batches,
+    batches: Batches,
     schema: SchemaRef,
     messages: Messages,
     /// What is left of a batch.
     parts: VecDeque<RecordBatch>,
     /// What is left of a part.
     ready: VecDeque<FlightData>,
-    progress: QueryProgress,
+    statistics: Box<dyn Fn() -> QueryStatistics + Send>,
 }
 
 impl Sender {
@@ -91,8 +89,8 @@ impl Sender {
                 self.ready.extend(messages);
                 continue;
             }
-            let Some(batch) = self.rows.next().await else {
-                return Err(trailers::status(&self.progress.statistics()));
+            let Some(batch) = self.batches.next().await else {
+                return Err(trailers::status(&(self.statistics)()));
             };
             let batch = wire::batch(&batch?, &self.schema).and_then(wire::parts);
             self.parts = batch.map_err(|e| unsendable(&e))?.into();
@@ -102,10 +100,6 @@ impl Sender {
 
 fn unsendable(error: &ArrowError) -> Status {
     Status::internal(format!("The rows can't be sent: {error}"))
-}
-
-fn status_of(error: DataFusionError) -> Status {
-    super::status::of_query(&QueryError::execution(error))
 }
 
 type Batches = BoxStream<'static, Result<RecordBatch, Status>>;

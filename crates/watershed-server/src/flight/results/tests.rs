@@ -43,7 +43,7 @@ fn counted(batches: usize) -> (QueryOutput, Arc<std::sync::atomic::AtomicUsize>)
 #[tokio::test]
 async fn no_more_is_read_than_is_sent() {
     let (output, taken) = counted(10);
-    let mut messages = encode(output, Wire::default()).unwrap();
+    let mut messages = encode(output.into(), Wire::default()).unwrap();
     let taken = || taken.load(std::sync::atomic::Ordering::Relaxed);
     messages.next().await.unwrap().unwrap();
     assert_eq!(taken(), 0, "the schema needs no rows");
@@ -63,7 +63,7 @@ async fn no_more_is_read_than_is_sent() {
 #[tokio::test]
 async fn the_end_is_a_good_status() {
     let (output, _) = counted(0);
-    let mut messages = encode(output, Wire::default()).unwrap();
+    let mut messages = encode(output.into(), Wire::default()).unwrap();
     messages.next().await.unwrap().unwrap();
     let end = messages.next().await.unwrap().unwrap_err();
     assert_eq!(end.code(), tonic::Code::Ok);
@@ -80,7 +80,7 @@ async fn batches_without_rows_are_left_out() {
     let rows = futures::stream::iter([Ok(batch(vec![])), Ok(batch(vec![1])), Ok(batch(vec![]))]);
     let stream = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
     let output = QueryOutput::without_query(stream);
-    let messages = encode(output, Wire::default()).unwrap();
+    let messages = encode(output.into(), Wire::default()).unwrap();
     // The schema, the row, the end.
     assert_eq!(messages.count().await, 3);
 }
