@@ -3,6 +3,7 @@
 mod date_bin_wallclock;
 pub(crate) mod gap_fill_markers;
 mod selector;
+mod sleep;
 mod to_timestamp;
 mod tz;
 pub(crate) mod wall_clock;
@@ -21,7 +22,12 @@ use std::sync::Arc;
 
 /// Adds the functions to those of the state; ours win over those of the same name.
 pub(crate) fn register(mut state: SessionState) -> Result<SessionState> {
-    let scalars = [to_timestamp::to_timestamp(), tz(), date_bin_wallclock()];
+    let scalars = [
+        to_timestamp::to_timestamp(),
+        tz(),
+        date_bin_wallclock(),
+        sleep::sleep(),
+    ];
     for function in scalars.into_iter().chain(gap_fill_markers::all()) {
         state.register_udf(function)?;
     }

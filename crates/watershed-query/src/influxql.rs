@@ -38,6 +38,7 @@ pub(crate) use windows::SeriesWindowPlanner;
 
 pub use hints::hints;
 
+use crate::running::QueryType;
 use crate::session::Session;
 use crate::{QueryEngine, QueryError, QueryOptions, QueryOutput};
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -64,12 +65,14 @@ impl QueryEngine {
         &self,
         database: &DatabaseName,
         statement: &Statement,
-        _options: QueryOptions,
+        options: QueryOptions,
     ) -> std::result::Result<QueryOutput, QueryError> {
         let (engine, database, statement) = (self.clone(), database.clone(), statement.clone());
-        let entry = self.registry().enter(&database, &statement);
-        let killed = entry.signal();
-        let planned = self.plan(async move {
+        let query_type = QueryType::InfluxQl;
+        let entry = self.registry().enter(&database, &statement, query_type);
+        let query = entry.in_progress();
+        let planned = self.plan(async move |ticket| {
+            query.progress.planning_begins();
             let session = engine.session(&database).await?;
             let planner = Planner {
                 session: &session,
@@ -80,7 +83,9 @@ impl QueryEngine {
                 schema,
                 series,
             } = planner.statement(&statement)?;
-            let output = engine.run(&session, plan, Some(schema), killed).await?;
+            let output = engine
+                .run(&session, plan, Some(schema), query, ticket, options)
+                .await?;
             Ok(series_limit::checked(output, series, session.limits()))
         });
         entry.plan(Box::pin(planned)).await

@@ -16,4 +16,6 @@ mod metadata;
 mod model;
 mod parameters;
 mod scans;
+mod sleep;
+mod statistics;
 mod types;
