@@ -6,6 +6,7 @@ use crate::output::{AbortOnDrop, QueryOutput, run};
 use crate::running::{KillSignal, Registry, RunningQuery};
 use crate::scan::Sources;
 use crate::session::{self, Session};
+use crate::views::without_views;
 use crate::{Limits, Params, QueryError, UnpersistedRows};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::SchemaProvider;
@@ -193,7 +194,7 @@ impl QueryEngine {
                     .and_then(|plan| session.state().optimize(&plan))
                     .map_err(QueryError::Planning)?;
             }
-            let schema = Arc::new(plan.schema().as_arrow().clone());
+            let schema = without_views(Arc::new(plan.schema().as_arrow().clone()));
             Ok(SqlDescription { schema, parameters })
         })
         .await
@@ -266,7 +267,7 @@ impl QueryEngine {
         let ticket = self.admission.enter()?;
         let physical = session.state().create_physical_plan(&plan).await;
         let physical = physical.map_err(QueryError::Planning)?;
-        let schema = schema.unwrap_or_else(|| physical.schema());
+        let schema = schema.unwrap_or_else(|| without_views(physical.schema()));
         let context = session.state().task_ctx();
         Ok(run(
             physical,

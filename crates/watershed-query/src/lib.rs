@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod functions;
 mod gap_fill;
+mod hints;
 mod in_order;
 mod influxql;
 mod limits;
@@ -30,8 +31,10 @@ mod running;
 mod runs;
 mod scan;
 mod session;
+mod set_comparison;
 mod table;
 mod unpersisted;
+mod views;
 
 pub use catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA};
 pub use engine::{QueryEngine, QueryOptions, Settings, SqlDescription, TableListing};
