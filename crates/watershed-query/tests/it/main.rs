@@ -16,4 +16,5 @@ mod metadata;
 mod model;
 mod parameters;
 mod scans;
+mod slt;
 mod types;
