@@ -7,6 +7,7 @@ use crate::output::{AbortOnDrop, QueryOutput, run};
 use crate::running::{InProgress, QueryRecord, QueryType, Registry, RunningQuery};
 use crate::scan::Sources;
 use crate::session::{self, Session};
+use crate::views::without_views;
 use crate::weight::weight;
 use crate::{Limits, Params, QueryError, QueryStatistics, UnpersistedRows};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -276,7 +277,7 @@ impl QueryEngine {
                     .and_then(|plan| session.state().optimize(&plan))
                     .map_err(QueryError::Planning)?;
             }
-            let schema = Arc::new(plan.schema().as_arrow().clone());
+            let schema = without_views(Arc::new(plan.schema().as_arrow().clone()));
             Ok(SqlDescription { schema, parameters })
         })
         .await
@@ -358,7 +359,7 @@ impl QueryEngine {
         query.progress.logically_planned();
         let physical = session.state().create_physical_plan(&plan).await;
         let physical = physical.map_err(QueryError::Planning)?;
-        let schema = schema.unwrap_or_else(|| physical.schema());
+        let schema = schema.unwrap_or_else(|| without_views(physical.schema()));
         let weight = weight(&physical);
         let memory = Arc::new(QueryMemory::new(Arc::clone(&self.memory), weight));
         let context = context(session, &memory);
