@@ -134,10 +134,7 @@ fn names(expr: &Expr, name: &str) -> bool {
 
 fn is_meant(select: &Select, measurement: &Measurement) -> bool {
     select.from.iter().any(|source| match source {
-        Source::Measurement(meant) => match &meant.name {
-            MeasurementName::Name(name) => *name == measurement.name,
-            MeasurementName::Regex(_) => true,
-        },
+        Source::Measurement(meant) => measurement.is_meant(&meant.name),
         Source::Subquery(_) => false,
     })
 }
@@ -286,6 +283,14 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         is_bucketed(outer) && !is_bucketed(inner),
         // 1.6 hands the order down, too.
         outer.order == Some(Order::Descending) && depends_on_order(inner),
+        // 1.6 does not hold the range of what is around a subquery against the buckets below it.
+        outer
+            .from
+            .iter()
+            .filter_map(subquery)
+            .any(has_buckets_below),
+        // Of a subquery, a boolean that is absent is false in 1.6.
+        inner.fields.iter().any(|field| has_bits(&field.expr)),
         // 1.6 does not cast what a subquery selects.
         outer.fields.iter().any(|field| {
             let mut is_cast =
@@ -393,6 +398,18 @@ fn selects_tags(select: &Select, set: &DataSet) -> bool {
         Expr::Wildcard(_) | Expr::Regex(_) => true,
         // With tags, these give them, too.
         Expr::Call(call) => matches!(call.name.as_str(), "top" | "bottom") && call.args.len() > 2,
+        _ => false,
+    })
+}
+
+fn has_buckets_below(select: &Select) -> bool {
+    let mut below = select.from.iter().filter_map(subquery);
+    below.any(|inner| is_bucketed(inner) || has_buckets_below(inner))
+}
+
+fn has_bits(expr: &Expr) -> bool {
+    expr.any(&mut |expr| match expr {
+        Expr::Binary(binary) => matches!(binary.op.as_str(), "&" | "|" | "^"),
         _ => false,
     })
 }

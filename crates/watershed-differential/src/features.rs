@@ -46,13 +46,9 @@ fn gives(source: &Source, name: &str, set: &DataSet) -> bool {
     let inner = match source {
         Source::Subquery(inner) => inner,
         Source::Measurement(meant) => {
-            return set.measurements.iter().any(|known| {
-                let is_meant = match &meant.name {
-                    MeasurementName::Name(name) => *name == known.name,
-                    MeasurementName::Regex(_) => true,
-                };
-                is_meant && known.fields.contains_key(name)
-            });
+            let mut known = set.measurements.iter();
+            return known
+                .any(|known| known.is_meant(&meant.name) && known.fields.contains_key(name));
         }
     };
     inner.fields.iter().any(|field| match &field.expr {

@@ -1,12 +1,13 @@
 //! Runs queries.
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Places, Ticket, Weight};
 use crate::gap_fill;
-use crate::memory::QueryMemory;
+use crate::memory::{Memory, QueryMemory};
 use crate::output::{AbortOnDrop, QueryOutput, run};
 use crate::running::{InProgress, QueryRecord, QueryType, Registry, RunningQuery};
 use crate::scan::Sources;
 use crate::session::{self, Session};
+use crate::weight::weight;
 use crate::{Limits, Params, QueryError, QueryStatistics, UnpersistedRows};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::SchemaProvider;
@@ -14,7 +15,7 @@ use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSch
 use datafusion::common::DataFusionError;
 use datafusion::datasource::TableType;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
@@ -22,22 +23,30 @@ use object_store::ObjectStore;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use watershed_catalog::Catalog;
 use watershed_model::{Clock, DatabaseName};
 use watershed_storage::ParquetReader;
 
-/// How many of the largest users of memory an error of exhaustion names.
-const MEMORY_CONSUMERS_NAMED: NonZeroUsize = match NonZeroUsize::new(5) {
-    Some(count) => count,
-    None => NonZeroUsize::MIN,
-};
+/// The least memory that is worth a heavy query more at the same time.
+const SHARE_BYTES_MIN: usize = 64 << 20;
+
+/// Heavy queries at the same time, on a machine with few cores: some wait for disk or for their readers.
+const HEAVY_MIN: usize = 4;
+
+/// Sorting keeps so much aside to merge what it has spilled, as DataFusion does by itself. With little memory it
+/// is a part of the share of a query.
+const SORT_MERGE_BYTES_MAX: usize = 10 << 20;
 
 /// How the engine may use the machine.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The most memory all queries together may take for sorting, grouping and joining, in bytes. What
-    /// does not fit is spilled to disk where the operator can, else the query fails.
+    /// does not fit is spilled to disk where the operator can, else the query fails. It is divided among the heavy
+    /// queries that may run at once: as many as there are cores, and four at least, unless that leaves less than
+    /// 64 MiB for each.
     pub memory_bytes_max: usize,
     /// The most bytes of spilled data on disk.
     pub spill_bytes_max: u64,
@@ -47,15 +56,29 @@ pub struct Settings {
     pub running_max: usize,
     /// The most queries that wait for their turn.
     pub queued_max: usize,
+    /// How long a query waits for its turn.
+    pub queue_timeout: Duration,
+    /// How long a query may take from its arrival to its last row, its reader included; `None` for ever.
+    pub timeout: Option<Duration>,
     /// Into how many streams a query is split.
     pub target_partitions: usize,
     /// The most bytes of Parquet footers kept in memory.
     pub footer_cache_bytes_max: usize,
     /// The most one query may ask for.
     pub limits: Limits,
-    /// Where queries are executed; `None` for the runtime of the caller. One of their own keeps long
+    /// Where queries are planned and executed; `None` for the runtime of the caller. Some of their own keep long
     /// computations away from the threads that serve connections.
-    pub executor: Option<tokio::runtime::Handle>,
+    pub executors: Option<Executors>,
+}
+
+/// The runtimes of queries.
+#[derive(Debug, Clone)]
+pub struct Executors {
+    /// Plans all queries and executes those that are soon done. Needs more threads than `target_partitions`,
+    /// which is how many queries are planned at a time.
+    pub light: Handle,
+    /// Executes the others. Best on threads that the system gives a lower priority.
+    pub heavy: Handle,
 }
 
 impl Default for Settings {
@@ -67,10 +90,12 @@ impl Default for Settings {
             spill_directory: None,
             running_max: (2 * cores).max(10),
             queued_max: 1000,
+            queue_timeout: Duration::from_secs(300),
+            timeout: None,
             target_partitions: cores,
             footer_cache_bytes_max: 64 << 20,
             limits: Limits::default(),
-            executor: None,
+            executors: None,
         }
     }
 }
@@ -140,7 +165,8 @@ pub struct QueryEngine {
     admission: Admission,
     planning: Arc<Semaphore>,
     running: Registry,
-    executor: Option<tokio::runtime::Handle>,
+    memory: Arc<Memory>,
+    executors: Option<Executors>,
 }
 
 impl QueryEngine {
@@ -158,18 +184,27 @@ impl QueryEngine {
         let runtime = runtime(&settings)?;
         let reader = Arc::new(ParquetReader::new(store, settings.footer_cache_bytes_max));
         let base = session::base_state(runtime, settings.target_partitions, settings.limits);
+        let mut base = base.map_err(QueryError::Start)?;
+        let places = settings.places();
+        let memory = Memory::new(settings.memory_bytes_max, places.heavy_max);
+        let sorts = settings.target_partitions.max(1) * 4;
+        base.config_mut()
+            .options_mut()
+            .execution
+            .sort_spill_reservation_bytes = SORT_MERGE_BYTES_MAX.min(memory.share() / sorts);
         Ok(Self {
-            base: Arc::new(base.map_err(QueryError::Start)?),
-            running: Registry::new(Arc::clone(&clock)),
+            base: Arc::new(base),
+            running: Registry::new(Arc::clone(&clock), settings.timeout),
             sources: Arc::new(Sources {
                 catalog,
                 reader,
                 unpersisted,
                 clock,
             }),
-            admission: Admission::new(settings.running_max, settings.queued_max),
+            admission: Admission::new(places),
             planning: Arc::new(Semaphore::new(settings.target_partitions.max(1))),
-            executor: settings.executor,
+            memory: Arc::new(memory),
+            executors: settings.executors,
         })
     }
 
@@ -189,7 +224,7 @@ impl QueryEngine {
         let query_type = options.type_of_sql();
         let entry = self.running.enter(&database, &text, query_type);
         let query = entry.in_progress();
-        let planned = self.plan(async move {
+        let planned = self.plan(async move |ticket| {
             query.progress.planning_begins();
             let session = engine.session(&database).await?;
             let plan = session.sql(&text).await?;
@@ -198,7 +233,9 @@ impl QueryEngine {
                 .map_err(QueryError::Planning)?;
             let plan =
                 gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
-            engine.run(&session, plan, None, query, options).await
+            engine
+                .run(&session, plan, None, query, ticket, options)
+                .await
         });
         entry.plan(Box::pin(planned)).await
     }
@@ -214,7 +251,7 @@ impl QueryEngine {
         text: &str,
     ) -> Result<SqlDescription, QueryError> {
         let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
-        self.plan(async move {
+        self.plan(async move |_ticket| {
             let session = engine.session(&database).await?;
             let mut plan = session.sql(&text).await?;
             let parameters = parameters(&plan)?;
@@ -230,18 +267,19 @@ impl QueryEngine {
         .await
     }
 
-    /// Runs the planning of a query where queries run: it may take long and recurse deeply. No more than
-    /// there are cores at a time; the others wait.
-    pub(crate) async fn plan<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
-    ) -> Result<T, QueryError> {
-        let Some(executor) = &self.executor else {
-            return work.await;
+    /// Takes a place in the queue and runs the planning of a query where queries are planned: it may take long and
+    /// recurse deeply. No more than there are cores at a time; the others wait.
+    pub(crate) async fn plan<T, F>(&self, work: impl FnOnce(Ticket) -> F) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, QueryError>> + Send + 'static,
+    {
+        let ticket = self.admission.enter()?;
+        let Some(executors) = &self.executors else {
+            return work(ticket).await;
         };
-        // The semaphore is never closed.
-        let _place = self.planning.acquire().await;
-        let mut task = AbortOnDrop(executor.spawn(work));
+        let _place = ticket.wait(&self.planning).await?;
+        let mut task = AbortOnDrop(executors.light.spawn(work(ticket)));
         match (&mut task.0).await {
             Ok(result) => result,
             Err(error) => Err(QueryError::Planning(DataFusionError::ExecutionJoin(
@@ -299,45 +337,59 @@ impl QueryEngine {
         plan: LogicalPlan,
         schema: Option<SchemaRef>,
         query: InProgress,
+        ticket: Ticket,
         options: QueryOptions,
     ) -> Result<QueryOutput, QueryError> {
         query.progress.logically_planned();
-        let ticket = self.admission.enter()?;
         let physical = session.state().create_physical_plan(&plan).await;
         let physical = physical.map_err(QueryError::Planning)?;
         let schema = schema.unwrap_or_else(|| physical.schema());
-        let (context, memory) = self.context(session);
+        let weight = weight(&physical);
+        let memory = Arc::new(QueryMemory::new(Arc::clone(&self.memory), weight));
+        let context = context(session, &memory);
         query.progress.planned(Arc::clone(&physical), memory);
         options.check(&query.progress.statistics())?;
-        let executor = self.executor.clone();
-        Ok(run(physical, context, schema, ticket, executor, query))
-    }
-
-    /// What the operators of a query share, with memory that is counted for this query.
-    fn context(&self, session: &Session) -> (Arc<TaskContext>, Arc<QueryMemory>) {
-        let shared = session.state().runtime_env();
-        let memory = Arc::new(QueryMemory::new(Arc::clone(&shared.memory_pool)));
-        let runtime = RuntimeEnv {
-            memory_pool: Arc::clone(&memory) as Arc<dyn MemoryPool>,
-            ..shared.as_ref().clone()
-        };
-        let context = TaskContext::from(session.state()).with_runtime(Arc::new(runtime));
-        (Arc::new(context), memory)
+        let executor = self.executors.as_ref().map(|executors| match weight {
+            Weight::Light => executors.light.clone(),
+            Weight::Heavy => executors.heavy.clone(),
+        });
+        Ok(run(
+            physical, context, schema, ticket, weight, executor, query,
+        ))
     }
 }
 
-/// Memory and disk that all queries share.
+/// What the operators of a query share, with the memory of this query.
+fn context(session: &Session, memory: &Arc<QueryMemory>) -> Arc<TaskContext> {
+    let runtime = RuntimeEnv {
+        memory_pool: Arc::clone(memory) as Arc<dyn MemoryPool>,
+        ..session.state().runtime_env().as_ref().clone()
+    };
+    Arc::new(TaskContext::from(session.state()).with_runtime(Arc::new(runtime)))
+}
+
+impl Settings {
+    fn places(&self) -> Places {
+        let cores = self.target_partitions.max(HEAVY_MIN);
+        let by_memory = (self.memory_bytes_max / SHARE_BYTES_MIN).max(1);
+        // One place at least is for light queries, if there is more than one.
+        let heavy_max = cores.min(by_memory).min(self.running_max.saturating_sub(1));
+        Places {
+            running_max: self.running_max,
+            heavy_max: heavy_max.max(1),
+            queued_max: self.queued_max,
+            patience: self.queue_timeout,
+        }
+    }
+}
+
+/// The disk that all queries share. Memory is given to each query by itself.
 fn runtime(settings: &Settings) -> Result<Arc<RuntimeEnv>, QueryError> {
-    let pool = FairSpillPool::new(settings.memory_bytes_max);
     let disk = match &settings.spill_directory {
         Some(directory) => DiskManagerMode::Directories(vec![directory.clone()]),
         None => DiskManagerMode::OsTmpDirectory,
     };
     RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(TrackConsumersPool::new(
-            pool,
-            MEMORY_CONSUMERS_NAMED,
-        )))
         .with_disk_manager_builder(
             DiskManagerBuilder::default()
                 .with_mode(disk)

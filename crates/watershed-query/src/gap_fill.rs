@@ -14,7 +14,7 @@ mod grid;
 mod group;
 pub(crate) mod sql;
 
-pub(crate) use exec::GapFillPlanner;
+pub(crate) use exec::{GapFillPlanner, buckets};
 pub(crate) use grid::{Grid, Step};
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};

@@ -71,7 +71,7 @@ impl QueryEngine {
         let query_type = QueryType::InfluxQl;
         let entry = self.registry().enter(&database, &statement, query_type);
         let query = entry.in_progress();
-        let planned = self.plan(async move {
+        let planned = self.plan(async move |ticket| {
             query.progress.planning_begins();
             let session = engine.session(&database).await?;
             let planner = Planner {
@@ -83,12 +83,10 @@ impl QueryEngine {
                 schema,
                 series,
             } = planner.statement(&statement)?;
-            let output = engine.run(&session, plan, Some(schema), query, options);
-            Ok(series_limit::checked(
-                output.await?,
-                series,
-                session.limits(),
-            ))
+            let output = engine
+                .run(&session, plan, Some(schema), query, ticket, options)
+                .await?;
+            Ok(series_limit::checked(output, series, session.limits()))
         });
         entry.plan(Box::pin(planned)).await
     }

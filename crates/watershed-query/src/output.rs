@@ -1,11 +1,11 @@
 //! What a query gives back, and how it is run.
 
-use crate::QueryProgress;
-use crate::admission::{Permit, Ticket};
-use crate::running::{InProgress, KillSignal};
+use crate::admission::{Permit, Ticket, Weight};
+use crate::running::{InProgress, StopSignal, Stopped};
+use crate::{QueryError, QueryProgress};
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit, TimestampNanosecondType};
-use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -35,6 +35,7 @@ pub struct QueryOutput {
     /// What the query takes. Complete when the stream has given its last item; the default for what is no
     /// query of the engine.
     pub progress: QueryProgress,
+    pub(crate) executor: Option<Handle>,
 }
 
 impl QueryOutput {
@@ -44,7 +45,16 @@ impl QueryOutput {
             schema: stream.schema(),
             stream,
             progress: QueryProgress::default(),
+            executor: None,
         }
+    }
+
+    /// The runtime that computes the rows, for those who have work to do with them that keeps a thread busy.
+    ///
+    /// # Panics
+    /// Outside of a runtime, if the engine has none of its own for queries.
+    pub fn executor(&self) -> Handle {
+        self.executor.clone().unwrap_or_else(Handle::current)
     }
 }
 
@@ -65,21 +75,20 @@ pub(crate) fn run(
     context: Arc<TaskContext>,
     schema: SchemaRef,
     ticket: Ticket,
+    weight: Weight,
     executor: Option<Handle>,
     query: InProgress,
 ) -> QueryOutput {
-    let InProgress { killed, progress } = query;
-    let running = progress.clone();
+    let InProgress { stop, progress } = query;
+    let (running, of_output) = (progress.clone(), executor.clone());
     let start = async move {
         let waiting = Instant::now();
-        let Some(permit) = ticket.turn().await else {
-            return Err(internal_datafusion_err!("the query engine has stopped"));
-        };
+        let permit = ticket.turn(weight).await.map_err(in_stream)?;
         running.turn(waiting.elapsed());
         // Operators spawn tasks when they are started, so the start must be on the executor too.
         let start = move || Ok(holding(permit, execute_stream(plan, context)?.boxed()));
         match executor {
-            Some(executor) => Ok(on(&executor, start, killed)),
+            Some(executor) => Ok(on(&executor, start, stop)),
             None => start(),
         }
     };
@@ -92,6 +101,15 @@ pub(crate) fn run(
         schema,
         stream,
         progress,
+        executor: of_output,
+    }
+}
+
+/// The error of a query that does not get its turn, as an item of its rows.
+fn in_stream(error: QueryError) -> DataFusionError {
+    match error {
+        QueryError::QueueTimeout { seconds } => Stopped::QueueTimeout { seconds }.into(),
+        other => DataFusionError::External(Box::new(other)),
     }
 }
 
@@ -150,7 +168,7 @@ impl<T> Drop for AbortOnDrop<T> {
 fn on(
     executor: &Handle,
     start: impl FnOnce() -> Result<Batches> + Send + 'static,
-    mut killed: KillSignal,
+    mut stop: StopSignal,
 ) -> Batches {
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     let work = async move {
@@ -176,7 +194,7 @@ fn on(
     };
     let task = executor.spawn(async move {
         tokio::select! {
-            () = killed.wait() => {}
+            _ = stop.wait() => {}
             () = work => {}
         }
     });

@@ -1,7 +1,7 @@
 //! The queries in progress: who wants to can see them, and end them by their number.
 //!
 //! 1. [`Registry::enter`] gives a query a number and lists it, before it is planned;
-//! 2. [`Entry::plan`] ends its planning and [`Entry::watch`] its stream when it is killed;
+//! 2. [`Entry::plan`] ends its planning and [`Entry::watch`] its stream when it is killed or has taken too long;
 //! 3. it leaves the list when its [`Entry`] is dropped: at its end, on an error, and when its client
 //!    goes away;
 //! 4. what it has taken is kept for a while beside the list, of the last [`FINISHED_MAX`] queries.
@@ -9,6 +9,7 @@
 //! The list is as long as there are requests in progress, and holds at most [`TEXT_BYTES_MAX`] bytes of the
 //! text of each.
 
+use crate::error::stopped;
 use crate::statistics::Phase;
 use crate::{QueryError, QueryOutput, QueryProgress, QueryStatistics};
 use datafusion::common::DataFusionError;
@@ -19,7 +20,9 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use watershed_model::{Clock, DatabaseName, Timestamp};
 
 /// The most bytes of a query's text that are kept.
@@ -79,15 +82,29 @@ pub struct QueryRecord {
     pub statistics: QueryStatistics,
 }
 
-/// Somebody has killed the query.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("query killed")]
-pub(crate) struct Killed;
+/// The engine has ended the query itself. The texts for clients are those of [`QueryError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stopped {
+    #[error("query killed")]
+    Killed,
+    #[error("the query has taken {seconds} s")]
+    Timeout { seconds: u64 },
+    #[error("the query has waited {seconds} s")]
+    QueueTimeout { seconds: u64 },
+}
+
+impl From<Stopped> for DataFusionError {
+    fn from(stopped: Stopped) -> Self {
+        Self::External(Box::new(stopped))
+    }
+}
 
 /// The list.
 #[derive(Debug, Clone)]
 pub(crate) struct Registry {
     clock: Arc<dyn Clock>,
+    /// How long a query may take.
+    timeout: Option<Duration>,
     list: Arc<Mutex<List>>,
 }
 
@@ -119,9 +136,10 @@ impl List {
 }
 
 impl Registry {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, timeout: Option<Duration>) -> Self {
         Self {
             clock,
+            timeout,
             list: Arc::default(),
         }
     }
@@ -157,7 +175,10 @@ impl Registry {
         Entry {
             id,
             registry: self.clone(),
-            killed: KillSignal(killed),
+            stop: StopSignal {
+                killed,
+                deadline: self.timeout.map(Deadline::after),
+            },
             progress,
         }
     }
@@ -224,21 +245,60 @@ impl fmt::Write for Beginning {
     }
 }
 
-/// Tells that a query was killed.
+/// Tells that a query has to end.
 #[derive(Debug, Clone)]
-pub(crate) struct KillSignal(watch::Receiver<bool>);
+pub(crate) struct StopSignal {
+    killed: watch::Receiver<bool>,
+    deadline: Option<Deadline>,
+}
 
-impl KillSignal {
-    /// Resolves when the query is killed, and never otherwise.
-    pub(crate) async fn wait(&mut self) {
-        if self.0.wait_for(|killed| *killed).await.is_err() {
-            // The query has ended in another way.
-            std::future::pending::<()>().await;
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    seconds: u64,
+}
+
+impl Deadline {
+    fn after(timeout: Duration) -> Self {
+        Self {
+            at: Instant::now() + timeout,
+            seconds: timeout.as_secs(),
         }
     }
 
-    fn is_set(&self) -> bool {
-        *self.0.borrow()
+    const fn stopped(self) -> Stopped {
+        Stopped::Timeout {
+            seconds: self.seconds,
+        }
+    }
+}
+
+impl StopSignal {
+    /// Resolves when the query is killed or its time is over, and never otherwise.
+    pub(crate) async fn wait(&mut self) -> Stopped {
+        let killed = async {
+            if self.killed.wait_for(|killed| *killed).await.is_err() {
+                // The query has ended in another way.
+                std::future::pending::<()>().await;
+            }
+            Stopped::Killed
+        };
+        let Some(deadline) = self.deadline else {
+            return killed.await;
+        };
+        tokio::select! {
+            biased;
+            stopped = killed => stopped,
+            () = tokio::time::sleep_until(deadline.at) => deadline.stopped(),
+        }
+    }
+
+    fn now(&self) -> Option<Stopped> {
+        if *self.killed.borrow() {
+            return Some(Stopped::Killed);
+        }
+        let deadline = self.deadline?;
+        (deadline.at <= Instant::now()).then(|| deadline.stopped())
     }
 }
 
@@ -247,7 +307,7 @@ impl KillSignal {
 pub(crate) struct Entry {
     id: u64,
     registry: Registry,
-    killed: KillSignal,
+    stop: StopSignal,
     progress: QueryProgress,
 }
 
@@ -271,7 +331,7 @@ impl Drop for Entry {
 /// A query for those who do the work on other threads.
 #[derive(Debug, Clone)]
 pub(crate) struct InProgress {
-    pub(crate) killed: KillSignal,
+    pub(crate) stop: StopSignal,
     pub(crate) progress: QueryProgress,
 }
 
@@ -279,7 +339,7 @@ impl Entry {
     /// For those who do the work on other threads.
     pub(crate) fn in_progress(&self) -> InProgress {
         InProgress {
-            killed: self.killed.clone(),
+            stop: self.stop.clone(),
             progress: self.progress.clone(),
         }
     }
@@ -291,7 +351,10 @@ impl Entry {
         planned: impl Future<Output = Result<QueryOutput, QueryError>>,
     ) -> Result<QueryOutput, QueryError> {
         tokio::select! {
-            () = self.killed.wait() => Err(QueryError::Killed),
+            stopped = self.stop.wait() => {
+                self.progress.end(phase_of(stopped));
+                Err(QueryError::execution(stopped.into()))
+            }
             output = planned => match output {
                 Ok(output) => Ok(self.watch(output)),
                 Err(error) => {
@@ -308,16 +371,17 @@ impl Entry {
             schema,
             stream,
             progress,
+            executor,
         } = output;
         let rows = stream::unfold(Some((stream, self)), |state| async move {
             let (mut rows, mut entry) = state?;
             let item = tokio::select! {
                 biased;
-                () = entry.killed.wait() => Some(Err(killed())),
+                stopped = entry.stop.wait() => Some(Err(stopped.into())),
                 batch = rows.next() => match batch {
                     // Whoever computes the rows may have seen the signal first. These are not all of them.
-                    None if entry.killed.is_set() => Some(Err(killed())),
-                    other => other,
+                    None => entry.stop.now().map(|stopped| Err(stopped.into())),
+                    some => some,
                 },
             };
             match item {
@@ -326,7 +390,8 @@ impl Entry {
                     Some((Ok(batch), Some((rows, entry))))
                 }
                 Some(Err(error)) => {
-                    entry.progress.end(phase_of(&error));
+                    let phase = stopped(&error).map_or(Phase::Fail, phase_of);
+                    entry.progress.end(phase);
                     Some((Err(error), None))
                 }
                 None => {
@@ -340,20 +405,17 @@ impl Entry {
             schema,
             stream,
             progress,
+            executor,
         }
     }
 }
 
-/// How a query ends that fails so.
-fn phase_of(error: &DataFusionError) -> Phase {
-    match error.find_root() {
-        DataFusionError::External(cause) if cause.is::<Killed>() => Phase::Cancel,
-        _ => Phase::Fail,
+/// How a query ends that is ended by the engine.
+const fn phase_of(stopped: Stopped) -> Phase {
+    match stopped {
+        Stopped::Killed => Phase::Cancel,
+        Stopped::Timeout { .. } | Stopped::QueueTimeout { .. } => Phase::Fail,
     }
-}
-
-fn killed() -> DataFusionError {
-    DataFusionError::External(Box::new(Killed))
 }
 
 #[cfg(test)]

@@ -14,14 +14,10 @@ pub(super) fn checked(output: QueryOutput, columns: Vec<usize>, limits: Limits) 
     if columns.is_empty() {
         return output;
     }
-    let QueryOutput {
-        schema,
-        stream,
-        progress,
-    } = output;
+    let schema = Arc::clone(&output.schema);
     let mut runs = Runs::new(columns);
     let mut series = 0_u64;
-    let rows = stream.map(move |batch| {
+    let rows = output.stream.map(move |batch| {
         let batch = batch?;
         let begun = runs.of(&batch)?.into_iter().filter(|run| !run.continues);
         series += begun.count() as u64;
@@ -30,10 +26,6 @@ pub(super) fn checked(output: QueryOutput, columns: Vec<usize>, limits: Limits) 
             .map_err(DataFusionError::ResourcesExhausted)?;
         Ok(batch)
     });
-    let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-    QueryOutput {
-        schema,
-        stream,
-        progress,
-    }
+    let stream = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
+    QueryOutput { stream, ..output }
 }

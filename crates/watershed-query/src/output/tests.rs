@@ -16,7 +16,7 @@ fn endless() -> (Batches, oneshot::Receiver<()>) {
 
 #[tokio::test]
 async fn what_computes_a_killed_query_ends_even_if_nobody_reads() {
-    let registry = Registry::new(Arc::new(ManualClock::at(Timestamp::from_nanos(0))));
+    let registry = Registry::new(Arc::new(ManualClock::at(Timestamp::from_nanos(0))), None);
     let entry = registry.enter(
         &DatabaseName::new("db").unwrap(),
         &"SELECT 1",
@@ -26,7 +26,7 @@ async fn what_computes_a_killed_query_ends_even_if_nobody_reads() {
     let mut rows = on(
         &Handle::current(),
         move || Ok(rows),
-        entry.in_progress().killed,
+        entry.in_progress().stop,
     );
     assert!(futures::poll!(rows.next()).is_pending());
     assert!(registry.kill(1));
@@ -37,7 +37,7 @@ async fn what_computes_a_killed_query_ends_even_if_nobody_reads() {
 
 #[tokio::test]
 async fn what_computes_a_query_goes_on_when_another_is_killed() {
-    let registry = Registry::new(Arc::new(ManualClock::at(Timestamp::from_nanos(0))));
+    let registry = Registry::new(Arc::new(ManualClock::at(Timestamp::from_nanos(0))), None);
     let database = DatabaseName::new("db").unwrap();
     let entry = registry.enter(&database, &"SELECT 1", QueryType::Sql);
     let other = registry.enter(&database, &"SELECT 2", QueryType::Sql);
@@ -45,7 +45,7 @@ async fn what_computes_a_query_goes_on_when_another_is_killed() {
     let mut rows = on(
         &Handle::current(),
         move || Ok(rows),
-        entry.in_progress().killed,
+        entry.in_progress().stop,
     );
     assert!(registry.kill(2));
     drop((other, entry));

@@ -4,7 +4,7 @@ use std::future::pending;
 use watershed_model::{ErrorKind, ManualClock};
 
 fn registry() -> Registry {
-    Registry::new(Arc::new(ManualClock::at(Timestamp::from_nanos(5))))
+    Registry::new(Arc::new(ManualClock::at(Timestamp::from_nanos(5))), None)
 }
 
 fn database() -> DatabaseName {
@@ -199,7 +199,7 @@ async fn how_a_query_has_ended_is_known_afterwards() {
 #[test]
 fn queries_that_have_ended_are_forgotten_by_number_and_by_age() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_nanos(0)));
-    let registry = Registry::new(clock.clone());
+    let registry = Registry::new(clock.clone(), None);
     for _ in 0..FINISHED_MAX + 10 {
         drop(enter(&registry, &"1"));
     }
@@ -212,4 +212,42 @@ fn queries_that_have_ended_are_forgotten_by_number_and_by_age() {
     clock.set(Timestamp::from_nanos(FINISHED_NANOS_MAX + 1));
     let ids: Vec<u64> = registry.records(None).iter().map(|r| r.query.id).collect();
     assert_eq!(ids, [1011]);
+}
+
+#[tokio::test]
+async fn a_query_that_takes_too_long_ends() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_nanos(0)));
+    let registry = Registry::new(clock, Some(Duration::from_secs(1)));
+    let begun = Instant::now();
+    let planning = enter(&registry, &"1").plan(pending());
+    let mut reading = enter(&registry, &"2")
+        .plan(async { Ok(endless()) })
+        .await
+        .unwrap();
+    let killed = enter(&registry, &"3");
+    assert!(registry.kill(3));
+    let killed = killed.plan(pending()).await.unwrap_err();
+    assert!(matches!(killed, QueryError::Killed), "{killed}");
+
+    let error = planning.await.unwrap_err();
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!(
+        (error.to_string().as_str(), error.kind()),
+        (
+            "the query has taken longer than 1 s; ask for a shorter time or fewer columns, or let queries take longer \
+             with --query-timeout",
+            ErrorKind::Exhausted
+        )
+    );
+    let error = reading.stream.next().await.unwrap().unwrap_err();
+    let error = QueryError::execution(error);
+    assert!(
+        matches!(error, QueryError::Timeout { seconds: 1 }),
+        "{error}"
+    );
+    assert!(reading.stream.next().await.is_none());
+    assert_eq!(
+        phases(&registry),
+        [(1, Phase::Fail), (2, Phase::Fail), (3, Phase::Cancel)]
+    );
 }

@@ -213,3 +213,97 @@ async fn series_are_counted_while_they_come() {
         );
     }
 }
+
+/// Two places, of which heavy queries get one.
+async fn two_places() -> World {
+    let settings = Settings {
+        running_max: 2,
+        queued_max: 10,
+        ..settings()
+    };
+    let world = World::with(Default::default(), settings).await;
+    world.table("cpu", "host:tag usage:f64").await;
+    world.buffer("cpu", "host=a usage=1 08:00").await;
+    world
+}
+
+/// Whether the query does not get its turn while a heavy one runs.
+async fn waits(world: &World, sql: &str) -> bool {
+    let heavy = "SELECT * FROM generate_series(1, 1000000)";
+    let mut running = world.output(heavy, Default::default()).await.unwrap();
+    let first = futures::StreamExt::next(&mut running.stream).await;
+    assert!(first.unwrap().is_ok());
+    let mut other = world.output(sql, Default::default()).await.unwrap();
+    let next = futures::StreamExt::next(&mut other.stream);
+    let waited = std::time::Duration::from_millis(300);
+    match tokio::time::timeout(waited, next).await {
+        Ok(batch) => {
+            batch.unwrap().unwrap();
+            false
+        }
+        Err(_) => {
+            drop(running);
+            let next = futures::StreamExt::next(&mut other.stream);
+            next.await.unwrap().unwrap();
+            true
+        }
+    }
+}
+
+#[tokio::test]
+async fn heavy_queries_wait_for_one_another_and_light_ones_do_not() {
+    let world = two_places().await;
+    for light in [
+        "SELECT 1",
+        "SELECT usage FROM cpu",
+        "SELECT host, count(*) FROM cpu GROUP BY host ORDER BY 2",
+        "SELECT a.usage FROM cpu a CROSS JOIN cpu b",
+        "SELECT date_bin_gapfill(INTERVAL '1 minute', time) AS t, avg(usage) FROM cpu \
+         WHERE time >= '2024-01-01T00:00:00Z' AND time < '2024-01-02T00:00:00Z' GROUP BY t",
+        "SELECT table_name FROM information_schema.tables",
+    ] {
+        assert!(!waits(&world, light).await, "{light}");
+    }
+    for heavy in [
+        "SELECT count(*) FROM generate_series(1, 10)",
+        "SELECT unnest([1, 2, 3])",
+        "WITH RECURSIVE n AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM n WHERE n < 3) SELECT n FROM n",
+        "SELECT date_bin_gapfill(INTERVAL '1 millisecond', time) AS t, avg(usage) FROM cpu \
+         WHERE time >= '2024-01-01T00:00:00Z' AND time < '2024-01-02T00:00:00Z' GROUP BY t",
+    ] {
+        assert!(waits(&world, heavy).await, "{heavy}");
+    }
+}
+
+#[tokio::test]
+async fn who_waits_too_long_gets_an_error() {
+    let settings = Settings {
+        running_max: 1,
+        queue_timeout: std::time::Duration::from_secs(1),
+        timeout: Some(std::time::Duration::from_secs(3)),
+        ..settings()
+    };
+    let world = World::with(Default::default(), settings).await;
+    let endless = "SELECT * FROM generate_series(1, 1000000000000)";
+    let mut running = world.output(endless, Default::default()).await.unwrap();
+    assert!(running.stream.try_next().await.unwrap().is_some());
+    let late = world.output("SELECT 1", Default::default()).await.unwrap();
+    let error = late.stream.try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(
+        QueryError::execution(error).to_string(),
+        "the query has waited 1 s for its turn; try again later, or let queries wait longer with --query-queue-timeout"
+    );
+    let error = loop {
+        match running.stream.try_next().await {
+            Ok(batch) => assert!(batch.is_some()),
+            Err(error) => break error,
+        }
+    };
+    let error = QueryError::execution(error);
+    assert!(
+        matches!(error, QueryError::Timeout { seconds: 3 }),
+        "{error}"
+    );
+    assert!(running.stream.try_next().await.unwrap().is_none());
+    assert!(world.sql("SELECT 1").await.is_ok());
+}

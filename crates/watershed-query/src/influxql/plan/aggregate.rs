@@ -155,7 +155,13 @@ impl Calls<'_> {
                 value.value_type, var.name, self.planner.relation.name
             ));
         }
-        Ok(Value::new(self.inputs.add(value.expr), value.value_type))
+        let value_type = value.value_type;
+        let argument = match self.planner.relation.subquery {
+            // Arithmetic makes negative zeros.
+            true => value.one_zero(),
+            false => value.expr,
+        };
+        Ok(Value::new(self.inputs.add(argument), value_type))
     }
 
     /// An aggregate or a selector, over the columns of the aggregation.

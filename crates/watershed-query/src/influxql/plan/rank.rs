@@ -40,7 +40,8 @@ impl RankedRows<'_> {
                         let text = cast(value.expr, DataType::Utf8);
                         Value::new(self.inputs.add(text), ValueType::String)
                     }
-                    value_type if call.name == "distinct" => {
+                    // Arithmetic makes negative zeros.
+                    value_type if call.name == "distinct" || self.planner.relation.subquery => {
                         Value::new(self.inputs.add(value.one_zero()), value_type)
                     }
                     value_type => Value::new(self.inputs.add(value.expr), value_type),
