@@ -7,6 +7,7 @@ use crate::output::{AbortOnDrop, QueryOutput, run};
 use crate::running::{InProgress, QueryRecord, QueryType, Registry, RunningQuery};
 use crate::scan::Sources;
 use crate::session::{self, Session};
+use crate::views::without_views;
 use crate::weight::weight;
 use crate::{Limits, Params, QueryError, QueryStatistics, UnpersistedRows};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -71,14 +72,29 @@ pub struct Settings {
     pub executors: Option<Executors>,
 }
 
+/// How many queries are planned at a time, at least: more than there are cores, so that the system shares them and a
+/// short planning does not wait for a long one.
+const PLANNED_MIN: usize = 8;
+
 /// The runtimes of queries.
 #[derive(Debug, Clone)]
 pub struct Executors {
-    /// Plans all queries and executes those that are soon done. Needs more threads than `target_partitions`,
-    /// which is how many queries are planned at a time.
+    /// Plans all queries and executes those that are soon done. Needs [`light_threads`](Self::light_threads).
     pub light: Handle,
     /// Executes the others. Best on threads that the system gives a lower priority.
     pub heavy: Handle,
+}
+
+impl Executors {
+    /// How many threads plan and execute light queries on so many cores: when all places for planning are taken, as
+    /// many threads again are left for those that are planned.
+    pub fn light_threads(cores: usize) -> usize {
+        2 * planned_max(cores)
+    }
+}
+
+fn planned_max(cores: usize) -> usize {
+    cores.max(PLANNED_MIN)
 }
 
 impl Default for Settings {
@@ -202,7 +218,7 @@ impl QueryEngine {
                 clock,
             }),
             admission: Admission::new(places),
-            planning: Arc::new(Semaphore::new(settings.target_partitions.max(1))),
+            planning: Arc::new(Semaphore::new(planned_max(settings.target_partitions))),
             memory: Arc::new(memory),
             executors: settings.executors,
         })
@@ -261,14 +277,14 @@ impl QueryEngine {
                     .and_then(|plan| session.state().optimize(&plan))
                     .map_err(QueryError::Planning)?;
             }
-            let schema = Arc::new(plan.schema().as_arrow().clone());
+            let schema = without_views(Arc::new(plan.schema().as_arrow().clone()));
             Ok(SqlDescription { schema, parameters })
         })
         .await
     }
 
     /// Takes a place in the queue and runs the planning of a query where queries are planned: it may take long and
-    /// recurse deeply. No more than there are cores at a time; the others wait.
+    /// recurse deeply. Only a few are planned at a time; the others wait.
     pub(crate) async fn plan<T, F>(&self, work: impl FnOnce(Ticket) -> F) -> Result<T, QueryError>
     where
         T: Send + 'static,
@@ -343,7 +359,7 @@ impl QueryEngine {
         query.progress.logically_planned();
         let physical = session.state().create_physical_plan(&plan).await;
         let physical = physical.map_err(QueryError::Planning)?;
-        let schema = schema.unwrap_or_else(|| physical.schema());
+        let schema = schema.unwrap_or_else(|| without_views(physical.schema()));
         let weight = weight(&physical);
         let memory = Arc::new(QueryMemory::new(Arc::clone(&self.memory), weight));
         let context = context(session, &memory);

@@ -1,7 +1,7 @@
 //! Why a query failed, and what the one who asked can do about it.
 
 use crate::running::Stopped;
-use crate::scan;
+use crate::{hints, scan};
 use datafusion::error::DataFusionError;
 use std::error::Error;
 use watershed_catalog::CatalogError;
@@ -17,7 +17,7 @@ pub enum QueryError {
     #[error("Error while planning query: {0}")]
     Catalog(#[source] CatalogError),
     /// The query can't be planned: syntax, unknown names, types, a statement that is not allowed.
-    #[error("Error while planning query: {}", .0.strip_backtrace())]
+    #[error("Error while planning query: {}", hints::text(.0))]
     Planning(#[source] DataFusionError),
     /// The plan failed while it ran.
     #[error("Error while executing query: {}", .0.strip_backtrace())]
@@ -81,12 +81,12 @@ impl QueryError {
             Self::ParameterType(_) | Self::Statement(_) => ErrorKind::Invalid,
             // Not worth another try as it is: whoever killed it would have to do so again.
             Self::Killed => ErrorKind::Conflict,
-            // What was too little now may be enough another time, or for a client that allows more.
-            Self::Partitions(_)
-            | Self::ParquetFiles(_)
-            | Self::Queue { .. }
+            // Another time there may be more of what was too little now.
+            Self::Queue { .. }
             | Self::QueueTimeout { .. }
             | Self::Timeout { .. }
+            | Self::Partitions(_)
+            | Self::ParquetFiles(_)
             | Self::Exhausted(_) => ErrorKind::Exhausted,
             Self::Start(_) => ErrorKind::Internal,
         }

@@ -19,7 +19,7 @@ pub(crate) use grid::{Grid, Step};
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::{DFSchema, DFSchemaRef, Result, plan_err};
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, UserDefinedLogicalNodeCore};
 use datafusion::scalar::ScalarValue;
 use std::cmp::Ordering;
 use std::fmt;
@@ -113,6 +113,20 @@ impl GapFill {
             schema,
         })
     }
+
+    /// An input that takes the place of the one before, with the same columns in the same places.
+    ///
+    /// Optimizers put projections below a node in the hope that it hands on every column it is given.
+    /// This one doesn't: a column it does not know has no value in inserted rows.
+    fn same_columns(&self, input: LogicalPlan) -> Result<LogicalPlan> {
+        let columns = self.input.schema().columns();
+        if input.schema().columns() == columns {
+            return Ok(input);
+        }
+        let columns = columns.into_iter().map(Expr::Column).collect();
+        let projection = Projection::try_new(columns, Arc::new(input))?;
+        Ok(LogicalPlan::Projection(projection))
+    }
 }
 
 /// Whether a column of that type can be filled that way.
@@ -186,7 +200,7 @@ impl UserDefinedLogicalNodeCore for GapFill {
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
         match (inputs.pop(), inputs.is_empty()) {
-            (Some(input), true) => Self::try_new(input, self.spec.clone()),
+            (Some(input), true) => Self::try_new(self.same_columns(input)?, self.spec.clone()),
             _ => plan_err!("gap filling has exactly one input"),
         }
     }

@@ -17,5 +17,6 @@ mod model;
 mod parameters;
 mod scans;
 mod sleep;
+mod slt;
 mod statistics;
 mod types;

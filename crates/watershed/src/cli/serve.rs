@@ -2,6 +2,7 @@
 
 use super::{print, say};
 use crate::assemble::{self, Settings};
+use crate::priority;
 use crate::telemetry::{self, LogFormat};
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -153,11 +154,12 @@ fn bytes(text: &str) -> Result<u64, String> {
 pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     telemetry::start(&args.log_filter, args.log_format)?;
     let io = build(&mut threads("io", IO_STACK_BYTES))?;
-    // Queries have threads of their own, so that a long one never keeps a connection waiting. Planning may take all
-    // the places there are for it; as many threads again are left to those that are planned and soon done.
+    // Queries have threads of their own, so that a long one never keeps a connection waiting, and those that are soon
+    // done have others than those that are not.
     let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-    let light = build(threads("query", QUERY_STACK_BYTES).worker_threads(2 * cores))?;
-    let heavy = build(&mut threads("heavy query", QUERY_STACK_BYTES))?;
+    let mut light = threads("query", QUERY_STACK_BYTES);
+    let light = build(light.worker_threads(Executors::light_threads(cores)))?;
+    let heavy = build(threads("heavy query", QUERY_STACK_BYTES).on_thread_start(priority::lower))?;
     let executors = Executors {
         light: light.handle().clone(),
         heavy: heavy.handle().clone(),
