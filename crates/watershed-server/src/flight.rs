@@ -35,8 +35,8 @@ use arrow_flight::{
 };
 use command::Plan;
 use ending::{Cancellable, Ending};
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
 use info::About;
 use metadata::Wire;
 use ticket::{Language, Read, ReadTicket};
@@ -243,7 +243,7 @@ impl Flight {
             flight_sql: matches!(ticket.read, Read::Command(_)),
             ..asked
         };
-        let described = self.described_sql(&ticket.database, plan.clone());
+        let described = Box::pin(self.described_sql(&ticket.database, plan.clone()));
         let (flight, metadata) = (self.clone(), metadata.clone());
         let database = ticket.database.clone();
         let planned = async move {
@@ -254,7 +254,8 @@ impl Flight {
                 options,
             };
             flight.query(&call, &plan).await
-        };
+        }
+        .boxed();
         // Errors of a plan that is made in time are the answer of the call. All that takes longer, waiting for a
         // turn and running too, happens inside the stream, where the keep-alive covers it.
         let rows = planning::rows(planned, described, results::KEEP_ALIVE);

@@ -8,12 +8,16 @@ use super::status;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tonic::Status;
 use watershed_query::{QueryError, QueryOutput, QueryProgress, QueryStatistics};
+
+/// A query that is being planned.
+pub(super) type Planned = BoxFuture<'static, Result<QueryOutput, Status>>;
 
 /// The rows of a query that is planned, or soon will be.
 pub(super) struct Rows {
@@ -35,10 +39,7 @@ impl Rows {
     }
 
     /// Rows with these columns, that come when the plan is there.
-    fn later(
-        schema: SchemaRef,
-        planned: impl Future<Output = Result<QueryOutput, Status>> + Send + 'static,
-    ) -> Self {
+    fn later(schema: SchemaRef, planned: Planned) -> Self {
         let progress = Arc::new(OnceLock::new());
         let known = Arc::clone(&progress);
         let batches = stream::once(planned).map_ok(move |output| {
@@ -75,11 +76,10 @@ fn batches(rows: SendableRecordBatchStream) -> BoxStream<'static, Result<RecordB
 /// # Errors
 /// Those of the plan, unless the columns were there first: then they are the last item of the rows.
 pub(super) async fn rows(
-    planned: impl Future<Output = Result<QueryOutput, Status>> + Send + 'static,
+    mut planned: Planned,
     described: impl Future<Output = Option<SchemaRef>>,
     patience: Duration,
 ) -> Result<Rows, Status> {
-    let mut planned = Box::pin(planned);
     if let Ok(output) = tokio::time::timeout(patience, &mut planned).await {
         return output.map(Rows::from);
     }

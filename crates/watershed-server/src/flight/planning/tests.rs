@@ -18,7 +18,7 @@ fn failed() -> Status {
 #[tokio::test]
 async fn the_columns_come_before_a_plan_that_takes_long() {
     let (plan, planned) = oneshot::channel();
-    let planned = async { planned.await.unwrap() };
+    let planned = Box::pin(async { planned.await.unwrap() });
     let described = ready(Some(output().schema));
     let mut rows = rows(planned, described, NO_PATIENCE).await.unwrap();
     assert_eq!(rows.schema, output().schema);
@@ -32,7 +32,7 @@ async fn the_columns_come_before_a_plan_that_takes_long() {
 #[tokio::test]
 async fn a_plan_that_fails_late_ends_the_rows() {
     let (plan, planned) = oneshot::channel();
-    let planned = async { planned.await.unwrap() };
+    let planned = Box::pin(async { planned.await.unwrap() });
     let described = ready(Some(output().schema));
     let mut rows = rows(planned, described, NO_PATIENCE).await.unwrap();
     plan.send(Err(failed())).unwrap();
@@ -44,14 +44,14 @@ async fn a_plan_that_fails_late_ends_the_rows() {
 #[tokio::test]
 async fn a_plan_that_fails_soon_is_the_answer() {
     let minute = Duration::from_mins(1);
-    let answer = rows(ready(Err(failed())), pending(), minute).await;
+    let answer = rows(Box::pin(ready(Err(failed()))), pending(), minute).await;
     assert_eq!(answer.map(drop).unwrap_err().message(), "no such table");
 }
 
 #[tokio::test]
 async fn without_columns_there_is_nothing_but_to_wait() {
     let (plan, planned) = oneshot::channel();
-    let planned = async { planned.await.unwrap() };
+    let planned = Box::pin(async { planned.await.unwrap() });
     let mut waiting = Box::pin(rows(planned, ready(None), NO_PATIENCE));
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(1)).await;
