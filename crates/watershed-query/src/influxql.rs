@@ -61,7 +61,7 @@ impl QueryEngine {
         &self,
         database: &DatabaseName,
         statement: &Statement,
-        _options: QueryOptions,
+        options: QueryOptions,
     ) -> std::result::Result<QueryOutput, QueryError> {
         let (engine, database, statement) = (self.clone(), database.clone(), statement.clone());
         let query_type = QueryType::InfluxQl;
@@ -69,7 +69,7 @@ impl QueryEngine {
         let query = entry.in_progress();
         let planned = self.plan(async move |ticket| {
             query.progress.planning_begins();
-            let session = engine.session(&database).await?;
+            let session = engine.session(&database, options).await?;
             let planner = Planner {
                 session: &session,
                 now: now(&session),
@@ -94,7 +94,7 @@ impl QueryEngine {
         database: &DatabaseName,
         from: &[Measurement],
     ) -> std::result::Result<Vec<String>, QueryError> {
-        let session = self.session(database).await?;
+        let session = self.session(database, QueryOptions::default()).await?;
         let now = now(&session);
         let planner = Planner {
             session: &session,

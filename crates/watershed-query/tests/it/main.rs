@@ -17,4 +17,5 @@ mod model;
 mod parameters;
 mod scans;
 mod statistics;
+mod system;
 mod types;

@@ -7,6 +7,7 @@ mod cli;
 mod crash;
 mod disk_full;
 mod flight;
+mod heavy_queries;
 mod influxql_admin;
 mod influxql_into;
 mod msgpack;
