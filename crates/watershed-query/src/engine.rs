@@ -7,8 +7,9 @@ use crate::output::{AbortOnDrop, QueryOutput, run};
 use crate::running::{InProgress, QueryRecord, QueryType, Registry, RunningQuery};
 use crate::scan::Sources;
 use crate::session::{self, Session};
+use crate::views::without_views;
 use crate::weight::weight;
-use crate::{Limits, Params, QueryError, UnpersistedRows};
+use crate::{Limits, Params, QueryError, QueryStatistics, UnpersistedRows};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
@@ -122,6 +123,10 @@ pub struct QueryOptions {
     pub debug: bool,
     /// Whether SQL came over Flight SQL, for those who look at the list of queries.
     pub flight_sql: bool,
+    /// The most partitions it may read; a table that is read twice counts twice.
+    pub partitions_max: Option<u64>,
+    /// The most Parquet files it may read.
+    pub parquet_files_max: Option<u64>,
 }
 
 impl QueryOptions {
@@ -131,6 +136,18 @@ impl QueryOptions {
         } else {
             QueryType::Sql
         }
+    }
+
+    /// Refuses a query that is planned to read more than it may.
+    fn check(self, planned: &QueryStatistics) -> Result<(), QueryError> {
+        let beyond = |read: Option<u64>, max: Option<u64>| max.filter(|max| read > Some(*max));
+        if let Some(max) = beyond(planned.partitions, self.partitions_max) {
+            return Err(QueryError::Partitions(max));
+        }
+        if let Some(max) = beyond(planned.parquet_files, self.parquet_files_max) {
+            return Err(QueryError::ParquetFiles(max));
+        }
+        Ok(())
     }
 }
 
@@ -234,7 +251,9 @@ impl QueryEngine {
                 .map_err(QueryError::Planning)?;
             let plan =
                 gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
-            engine.run(&session, plan, None, query, ticket).await
+            engine
+                .run(&session, plan, None, query, ticket, options)
+                .await
         });
         entry.plan(Box::pin(planned)).await
     }
@@ -265,7 +284,7 @@ impl QueryEngine {
                     .and_then(|plan| session.state().optimize(&plan))
                     .map_err(QueryError::Planning)?;
             }
-            let schema = Arc::new(plan.schema().as_arrow().clone());
+            let schema = without_views(Arc::new(plan.schema().as_arrow().clone()));
             Ok(SqlDescription { schema, parameters })
         })
         .await
@@ -347,15 +366,17 @@ impl QueryEngine {
         schema: Option<SchemaRef>,
         query: InProgress,
         ticket: Ticket,
+        options: QueryOptions,
     ) -> Result<QueryOutput, QueryError> {
         query.progress.logically_planned();
         let physical = session.state().create_physical_plan(&plan).await;
         let physical = physical.map_err(QueryError::Planning)?;
-        let schema = schema.unwrap_or_else(|| physical.schema());
+        let schema = schema.unwrap_or_else(|| without_views(physical.schema()));
         let weight = weight(&physical);
         let memory = Arc::new(QueryMemory::new(Arc::clone(&self.memory), weight));
         let context = context(session, &memory);
         query.progress.planned(Arc::clone(&physical), memory);
+        options.check(&query.progress.statistics())?;
         let executor = self.executors.as_ref().map(|executors| match weight {
             Weight::Light => executors.light.clone(),
             Weight::Heavy => executors.heavy.clone(),

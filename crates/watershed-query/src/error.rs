@@ -1,7 +1,7 @@
 //! Why a query failed, and what the one who asked can do about it.
 
 use crate::running::Stopped;
-use crate::scan;
+use crate::{hints, scan};
 use datafusion::error::DataFusionError;
 use std::error::Error;
 use watershed_catalog::CatalogError;
@@ -17,7 +17,7 @@ pub enum QueryError {
     #[error("Error while planning query: {0}")]
     Catalog(#[source] CatalogError),
     /// The query can't be planned: syntax, unknown names, types, a statement that is not allowed.
-    #[error("Error while planning query: {}", .0.strip_backtrace())]
+    #[error("Error while planning query: {}", hints::text(.0))]
     Planning(#[source] DataFusionError),
     /// The plan failed while it ran.
     #[error("Error while executing query: {}", .0.strip_backtrace())]
@@ -44,6 +44,12 @@ pub enum QueryError {
         "Error while planning query: Unable to infer the type of parameter '{0}' in prepared statement"
     )]
     ParameterType(String),
+    /// It would read more partitions than whoever asks wants to allow.
+    #[error("Query would process more than {0} partitions")]
+    Partitions(u64),
+    /// It would read more files than whoever asks wants to allow.
+    #[error("Query would process more than {0} parquet files")]
+    ParquetFiles(u64),
     /// Too many queries wait already.
     #[error("too many queries: {running} are running and {queued} are waiting; try again later")]
     Queue {
@@ -79,6 +85,8 @@ impl QueryError {
             Self::Queue { .. }
             | Self::QueueTimeout { .. }
             | Self::Timeout { .. }
+            | Self::Partitions(_)
+            | Self::ParquetFiles(_)
             | Self::Exhausted(_) => ErrorKind::Exhausted,
             Self::Start(_) => ErrorKind::Internal,
         }

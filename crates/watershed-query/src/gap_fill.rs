@@ -19,7 +19,7 @@ pub(crate) use grid::{Grid, Step};
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::{DFSchema, DFSchemaRef, Result, plan_err};
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, UserDefinedLogicalNodeCore};
 use datafusion::scalar::ScalarValue;
 use std::cmp::Ordering;
 use std::fmt;
@@ -44,6 +44,8 @@ pub(crate) enum Fill {
 pub(crate) struct Spec {
     /// What rows belong together.
     pub(crate) groups: Vec<usize>,
+    /// Columns of which all rows of a group have the same value, which its inserted rows get, too.
+    pub(crate) constants: Vec<usize>,
     /// The start of the bucket of each row: a timestamp in nanoseconds, with or without a zone.
     pub(crate) time: usize,
     /// The buckets there shall be.
@@ -61,9 +63,14 @@ impl Spec {
         named.map_or(&Fill::Null, |(_, fill)| fill)
     }
 
+    /// Whether all rows of a group have the same value in the column.
+    fn is_of_group(&self, column: usize) -> bool {
+        self.groups.contains(&column) || self.constants.contains(&column)
+    }
+
     /// Whether the node gives the column a value in inserted rows by itself.
     fn is_key(&self, column: usize) -> bool {
-        column == self.time || self.groups.contains(&column)
+        column == self.time || self.is_of_group(column)
     }
 }
 
@@ -86,6 +93,7 @@ impl GapFill {
         let named = spec
             .groups
             .iter()
+            .chain(&spec.constants)
             .chain([&spec.time])
             .chain(spec.fills.iter().map(|f| &f.0));
         if let Some(beyond) = named.copied().find(|at| *at >= columns) {
@@ -104,6 +112,20 @@ impl GapFill {
             spec,
             schema,
         })
+    }
+
+    /// An input that takes the place of the one before, with the same columns in the same places.
+    ///
+    /// Optimizers put projections below a node in the hope that it hands on every column it is given.
+    /// This one doesn't: a column it does not know has no value in inserted rows.
+    fn same_columns(&self, input: LogicalPlan) -> Result<LogicalPlan> {
+        let columns = self.input.schema().columns();
+        if input.schema().columns() == columns {
+            return Ok(input);
+        }
+        let columns = columns.into_iter().map(Expr::Column).collect();
+        let projection = Projection::try_new(columns, Arc::new(input))?;
+        Ok(LogicalPlan::Projection(projection))
     }
 }
 
@@ -178,7 +200,7 @@ impl UserDefinedLogicalNodeCore for GapFill {
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
         match (inputs.pop(), inputs.is_empty()) {
-            (Some(input), true) => Self::try_new(input, self.spec.clone()),
+            (Some(input), true) => Self::try_new(self.same_columns(input)?, self.spec.clone()),
             _ => plan_err!("gap filling has exactly one input"),
         }
     }

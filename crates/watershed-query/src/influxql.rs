@@ -20,6 +20,7 @@ mod error;
 mod expr;
 mod forecast;
 mod functions;
+mod hints;
 mod integral;
 mod plan;
 mod random_order;
@@ -27,12 +28,15 @@ mod relation;
 mod result;
 mod scalar;
 mod select;
+mod series_limit;
 mod show;
 mod time_range;
 mod types;
 mod windows;
 
 pub(crate) use windows::SeriesWindowPlanner;
+
+pub use hints::hints;
 
 use crate::running::QueryType;
 use crate::session::Session;
@@ -74,10 +78,15 @@ impl QueryEngine {
                 session: &session,
                 now: now(&session),
             };
-            let result::Statement { plan, schema } = planner.statement(&statement)?;
-            engine
-                .run(&session, plan, Some(schema), query, ticket)
-                .await
+            let result::Statement {
+                plan,
+                schema,
+                series,
+            } = planner.statement(&statement)?;
+            let output = engine
+                .run(&session, plan, Some(schema), query, ticket, options)
+                .await?;
+            Ok(series_limit::checked(output, series, session.limits()))
         });
         entry.plan(Box::pin(planned)).await
     }
@@ -143,7 +152,12 @@ impl Planner<'_> {
 
     fn top_select(&self, select: &Select) -> Result<result::Statement> {
         let (query, parts) = self.select(select, &Scope::default())?;
-        result::statement(parts, &query)
+        let statement = result::statement(parts, &query)?;
+        let schema = hints::with_hints(self, select, statement.schema);
+        Ok(result::Statement {
+            schema,
+            ..statement
+        })
     }
 
     fn explain(&self, explain: &Explain) -> Result<result::Statement> {
@@ -152,7 +166,7 @@ impl Planner<'_> {
             .explain(explain.verbose, explain.analyze)?
             .build()?;
         let schema = Arc::new(plan.schema().as_arrow().clone());
-        Ok(result::Statement { plan, schema })
+        Ok(result::Statement::new(plan, schema))
     }
 
     /// The rows of a statement, for each table in name order.

@@ -2,6 +2,7 @@
 
 use crate::admission::{Permit, Ticket, Weight};
 use crate::running::{InProgress, StopSignal, Stopped};
+use crate::views::as_plain;
 use crate::{QueryError, QueryProgress};
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit, TimestampNanosecondType};
@@ -122,16 +123,17 @@ fn holding(permit: Permit, rows: Batches) -> Batches {
     .boxed()
 }
 
-/// The same columns under the names, the nullability, the time zones and the metadata of `schema`.
+/// The same columns under the names, the nullability, the time zones and the metadata of `schema`, without
+/// view types.
 fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let columns = batch.columns().iter().zip(schema.fields());
     let columns = columns
-        .map(|(column, field)| in_zone(column, field))
-        .collect();
+        .map(|(column, field)| as_plain(&in_zone(column, field), field.data_type()))
+        .collect::<Result<_>>();
     Ok(RecordBatch::try_new_with_options(
         Arc::clone(schema),
-        columns,
+        columns?,
         &options,
     )?)
 }

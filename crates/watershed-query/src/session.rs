@@ -3,9 +3,10 @@
 use crate::catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA, catalog_list};
 use crate::functions;
 use crate::in_order::OrderedScans;
+use crate::physical_rules::physical_rules;
 use crate::planner;
 use crate::scan::Sources;
-use crate::{Limits, QueryError};
+use crate::{Limits, QueryError, hints, set_comparison};
 use datafusion::catalog::TableProvider;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::{SQLOptions, SessionState};
@@ -18,7 +19,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use std::sync::Arc;
-use watershed_model::{Clock, DatabaseSchema};
+use watershed_model::{Clock, DatabaseSchema, TableName};
 
 /// The most rows in a batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
@@ -35,6 +36,7 @@ pub(crate) fn base_state(
         .with_runtime_env(runtime)
         .with_default_features()
         .with_query_planner(Arc::new(planner::QueryPlanner))
+        .with_physical_optimizer_rules(physical_rules())
         .with_physical_optimizer_rule(Arc::new(OrderedScans))
         .build();
     functions::register(state)
@@ -123,17 +125,19 @@ impl Session {
     /// change something.
     pub(crate) async fn sql(&self, text: &str) -> Result<LogicalPlan, QueryError> {
         check_size(text)?;
-        let plan = self
-            .state
-            .create_logical_plan(text)
-            .await
-            .map_err(QueryError::Planning)?;
-        let reading = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
-        reading.verify_plan(&plan).map_err(QueryError::Planning)?;
-        functions::integers_as_nanoseconds(plan).map_err(QueryError::Planning)
+        let plan = self.state.create_logical_plan(text).await;
+        let plan = plan.and_then(|plan| {
+            SQLOptions::new()
+                .with_allow_ddl(false)
+                .with_allow_dml(false)
+                .with_allow_statements(false)
+                .verify_plan(&plan)?;
+            functions::integers_as_nanoseconds(set_comparison::named_apart(plan)?)
+        });
+        plan.map_err(|error| {
+            let tables = self.database.tables.keys().map(TableName::as_str);
+            QueryError::Planning(hints::with_hint(error, text, tables))
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::wall_clock::WallClock;
 use arrow::array::{Array, AsArray, TimestampNanosecondArray};
-use arrow::datatypes::{DataType, TimeUnit, TimestampNanosecondType};
+use arrow::datatypes::{DataType, IntervalUnit, TimeUnit, TimestampNanosecondType};
 use chrono_tz::Tz;
 use datafusion::common::{Result, ScalarValue, internal_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::{
@@ -19,7 +19,7 @@ const NANOS_PER_MILLI: i64 = 1_000_000;
 /// nulls stay null. See [`WallClock`] for starts that do not exist or come twice.
 pub(crate) fn date_bin_wallclock() -> Arc<ScalarUDF> {
     static FUNCTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-        let signature = Signature::variadic_any(Volatility::Immutable);
+        let signature = Signature::user_defined(Volatility::Immutable);
         Arc::new(ScalarUDF::new_from_impl(DateBinWallclock { signature }))
     });
     Arc::clone(&FUNCTION)
@@ -39,20 +39,15 @@ impl ScalarUDFImpl for DateBinWallclock {
         &self.signature
     }
 
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        bin_argument_types("DATE_BIN_WALLCLOCK", types)
+    }
+
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        let ([_, time] | [_, time, _]) = types else {
-            return plan_err!(
-                "DATE_BIN_WALLCLOCK expects 2 or 3 arguments, got {}",
-                types.len()
-            );
-        };
-        if !matches!(types[0], DataType::Interval(_)) {
-            return plan_err!("DATE_BIN_WALLCLOCK requires an interval, got {}", types[0]);
+        match types {
+            [_, time, ..] => Ok(time.clone()),
+            _ => internal_err!("date_bin_wallclock has no time"),
         }
-        if !matches!(time, DataType::Timestamp(TimeUnit::Nanosecond, _)) {
-            return plan_err!("DATE_BIN_WALLCLOCK requires a timestamp in nanoseconds, got {time}");
-        }
-        Ok(time.clone())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -84,6 +79,34 @@ impl ScalarUDFImpl for DateBinWallclock {
             _ => internal_err!("date_bin_wallclock has no time"),
         }
     }
+}
+
+/// The types that a function of time buckets, which takes an interval, a time and perhaps an origin, turns
+/// its arguments into. Texts become intervals and times, and all times count nanoseconds; `name` is for
+/// the errors.
+///
+/// # Errors
+/// Another number of arguments, arguments that are neither.
+pub(crate) fn bin_argument_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
+    let ([interval, times @ ..], 2..=3) = (types, types.len()) else {
+        return plan_err!("{name} expects 2 or 3 arguments, got {}", types.len());
+    };
+    let interval = match interval {
+        DataType::Interval(_) => interval.clone(),
+        text if text.is_string() => DataType::Interval(IntervalUnit::MonthDayNano),
+        other => return plan_err!("{name} requires an interval, got {other}"),
+    };
+    let mut coerced = vec![interval];
+    for time in times {
+        let zone = match time {
+            DataType::Timestamp(_, zone) => zone.clone(),
+            DataType::Date32 | DataType::Date64 | DataType::Null => None,
+            text if text.is_string() => None,
+            other => return plan_err!("{name} requires a timestamp, got {other}"),
+        };
+        coerced.push(DataType::Timestamp(TimeUnit::Nanosecond, zone));
+    }
+    Ok(coerced)
 }
 
 fn constant(args: &[ColumnarValue], at: usize) -> Result<&ScalarValue> {

@@ -1,7 +1,8 @@
 //! Functions that have no body: they mark what [`gap_fill`](crate::gap_fill) rewrites.
 
-use arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{Result, plan_err};
+use super::date_bin_wallclock::bin_argument_types;
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -27,7 +28,7 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
     // Volatile, so that no optimizer computes or moves one.
     let marker = |name| Marker {
         name,
-        signature: Signature::variadic_any(Volatility::Volatile),
+        signature: Signature::user_defined(Volatility::Volatile),
     };
     names
         .into_iter()
@@ -50,16 +51,20 @@ impl ScalarUDFImpl for Marker {
         &self.signature
     }
 
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let name = self.name.to_uppercase();
         match (self.name, types) {
-            (LOCF | INTERPOLATE, [value]) => Ok(value.clone()),
+            (LOCF | INTERPOLATE, [value]) => Ok(vec![value.clone()]),
             (LOCF | INTERPOLATE, _) => plan_err!("{name} expects 1 argument, got {}", types.len()),
-            (_, [_, time] | [_, time, _]) => match time {
-                DataType::Timestamp(TimeUnit::Nanosecond, _) => Ok(time.clone()),
-                other => plan_err!("{name} requires a timestamp in nanoseconds, got {other}"),
-            },
-            _ => plan_err!("{name} expects 2 or 3 arguments, got {}", types.len()),
+            _ => bin_argument_types(&name, types),
+        }
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        match (self.name, types) {
+            (LOCF | INTERPOLATE, [value]) => Ok(value.clone()),
+            (_, [_, time, ..]) => Ok(time.clone()),
+            _ => internal_err!("{} has too few arguments", self.name),
         }
     }
 

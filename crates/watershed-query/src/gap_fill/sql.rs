@@ -13,7 +13,7 @@ use crate::functions::gap_fill_markers::{
     DATE_BIN_GAPFILL, DATE_BIN_WALLCLOCK_GAPFILL, INTERPOLATE, LOCF,
 };
 use crate::functions::wall_clock::WallClock;
-use crate::functions::{date_bin_wallclock, interval_nanos, time_zone};
+use crate::functions::{bin_argument_types, date_bin_wallclock, interval_nanos, time_zone};
 use bounds::{Constants, column_of};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result, ScalarValue, plan_datafusion_err, plan_err};
@@ -21,7 +21,7 @@ use datafusion::execution::SessionState;
 use datafusion::functions::datetime::date_bin;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, Projection,
+    Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, Projection, lit,
 };
 use std::sync::Arc;
 
@@ -106,11 +106,11 @@ fn refuse_markers(node: &LogicalPlan) -> Result<()> {
 
 /// A call of `date_bin_gapfill`, read.
 struct Bin {
-    call: ScalarFunction,
-    /// The times that are binned: a column, perhaps cast or shown in a zone.
+    /// The times that are binned, in nanoseconds: a column, perhaps cast or shown in a zone.
     time: Expr,
+    interval: ScalarValue,
     step: Step,
-    origin: i64,
+    origin: Option<ScalarValue>,
 }
 
 impl Bin {
@@ -119,27 +119,43 @@ impl Bin {
         let ([interval, time] | [interval, time, _]) = call.args.as_slice() else {
             return plan_err!("{name} expects 2 or 3 arguments, got {}", call.args.len());
         };
-        let nanos = interval_nanos(&constants.value(interval, "interval argument")?)?;
-        let origin = match call.args.get(2) {
-            Some(origin) => constants.nanos(origin, "origin argument")?,
-            None => 0,
-        };
         if column_of(time).is_none() {
             return plan_err!("{name} requires a column as the source argument");
         }
+        let schema = input.schema();
+        let types = call.args.iter().map(|arg| arg.get_type(schema));
+        let types = bin_argument_types(&name, &types.collect::<Result<Vec<_>>>()?)?;
+        let interval = constants
+            .value(interval, "interval argument")?
+            .cast_to(&types[0])?;
+        let nanos = interval_nanos(&interval)?;
+        let (origin, origin_nanos) = match call.args.get(2) {
+            Some(origin) => {
+                let origin = constants
+                    .value(origin, "origin argument")?
+                    .cast_to(&types[2])?;
+                let nanos = nanos_of(&origin);
+                let nanos = nanos.ok_or_else(|| {
+                    plan_datafusion_err!("origin argument for gap fill query is null")
+                })?;
+                (Some(origin), nanos)
+            }
+            None => (None, 0),
+        };
         let step = if call.func.name() == DATE_BIN_GAPFILL {
             Step::Nanos(nanos)
         } else {
-            let zone = time_zone(&time.get_type(input.schema())?)?;
+            let zone = time_zone(&types[1])?;
             Step::WallClock(WallClock {
                 zone,
                 nanos,
-                origin,
+                origin: origin_nanos,
             })
         };
+        let time = time.clone().cast_to(&types[1], schema.as_ref())?;
         Ok(Self {
-            call: call.clone(),
-            time: time.clone(),
+            time,
+            interval,
             step,
             origin,
         })
@@ -151,9 +167,11 @@ impl Bin {
             Step::Nanos(_) => date_bin(),
             Step::WallClock(_) => date_bin_wallclock(),
         };
+        let origin = self.origin.iter().cloned().map(lit);
+        let args = [lit(self.interval.clone()), self.time.clone()];
         Expr::ScalarFunction(ScalarFunction {
             func,
-            args: self.call.args.clone(),
+            args: args.into_iter().chain(origin).collect(),
         })
     }
 
@@ -161,7 +179,7 @@ impl Bin {
     fn start(&self, instant: i64) -> Result<i64> {
         let start = match &self.step {
             Step::Nanos(nanos) => instant
-                .checked_sub(self.origin)
+                .checked_sub(self.origin.as_ref().and_then(nanos_of).unwrap_or_default())
                 .and_then(|since| instant.checked_sub(since.rem_euclid(*nanos))),
             Step::WallClock(clock) => clock.bin(instant),
         };
@@ -192,6 +210,7 @@ fn fill_aggregate(aggregate: Aggregate, constants: &Constants) -> Result<Transfo
         time: at,
         grid,
         fills,
+        constants: Vec::new(),
         nulls_first: true,
     };
     let filled = GapFill::try_new(LogicalPlan::Aggregate(plain), spec)?;

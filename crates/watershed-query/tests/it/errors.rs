@@ -42,11 +42,11 @@ async fn planning_errors_are_invalid_and_name_the_cause() {
         ),
         (
             "CREATE TABLE t (a INT)",
-            "Error during planning: DDL not supported: CreateMemoryTable",
+            "Error during planning: DDL not supported: CreateMemoryTable\nQueries only read: SELECT, WITH, VALUES, EXPLAIN, SHOW and DESCRIBE. Rows are written as line protocol.",
         ),
         (
             "SET a = 1",
-            "Error during planning: Statement not supported: SetVariable",
+            "Error during planning: Statement not supported: SetVariable\nQueries only read: SELECT, WITH, VALUES, EXPLAIN, SHOW and DESCRIBE. Rows are written as line protocol.",
         ),
         (
             "SELECT 1; SELECT 2",

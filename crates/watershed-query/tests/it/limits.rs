@@ -3,12 +3,13 @@
 use crate::world::{World, settings};
 use futures::TryStreamExt;
 use watershed_influxql::parse_statements;
-use watershed_query::{Limits, QueryError, QueryOptions, Settings};
+use watershed_query::{Limits, Params, QueryError, QueryOptions, Settings};
 
 /// Two tables, of which `cpu` has a point at 08:00 and at 09:00 of 2024-01-02.
 async fn world() -> World {
     let limits = Limits {
         buckets_max: 61,
+        series_max: 3,
         tables_max: 2,
         columns_max: 4,
         subquery_depth_max: 2,
@@ -134,6 +135,83 @@ async fn tables_columns_and_levels_are_counted() {
         error.unwrap_err(),
         "too many subqueries inside one another, the most is 2"
     );
+}
+
+#[tokio::test]
+async fn a_query_may_be_kept_from_reading_much() {
+    let world = World::new().await;
+    world.table("cpu", "host:tag usage:f64").await;
+    let days = "host=a usage=1 2024-01-01T08:00:00Z
+                host=a usage=2 2024-01-02T08:00:00Z";
+    world.file("cpu", days).await;
+    world
+        .buffer("cpu", "host=a usage=3 2024-01-03T08:00:00Z")
+        .await;
+    let run = async |partitions_max, parquet_files_max, text: &str| {
+        let options = QueryOptions {
+            partitions_max,
+            parquet_files_max,
+            ..QueryOptions::default()
+        };
+        let params = Params::new();
+        let output = world
+            .engine
+            .sql(&world.database, text, params, options)
+            .await;
+        output.map(drop).map_err(|e| (e.kind(), e.to_string()))
+    };
+    let all = "SELECT * FROM cpu";
+    assert_eq!(run(Some(3), Some(2), all).await, Ok(()));
+    let exhausted = |text: &str| Err((watershed_model::ErrorKind::Exhausted, text.to_owned()));
+    assert_eq!(
+        run(Some(2), None, all).await,
+        exhausted("Query would process more than 2 partitions")
+    );
+    assert_eq!(
+        run(None, Some(1), all).await,
+        exhausted("Query would process more than 1 parquet files")
+    );
+    // What is pruned does not count, and what is not there neither.
+    let one = "SELECT * FROM cpu WHERE time < '2024-01-02'";
+    assert_eq!(run(Some(1), Some(1), one).await, Ok(()));
+    assert_eq!(run(Some(0), Some(0), "SELECT 1").await, Ok(()));
+}
+
+#[tokio::test]
+async fn series_are_counted_while_they_come() {
+    let world = world().await;
+    for host in ["b", "c", "d"] {
+        let row = format!("host={host} usage=1,idle=1,user=1 2024-01-02T08:00:00Z");
+        world.file("cpu", &row).await;
+    }
+    world
+        .file("mem", "host=a used=1 2024-01-02T08:00:00Z")
+        .await;
+    let few = [
+        ("SELECT usage FROM cpu", 5),
+        ("SELECT usage, used FROM cpu, mem", 6),
+        ("SELECT usage FROM cpu WHERE host != 'd' GROUP BY host", 4),
+        ("SELECT usage FROM cpu GROUP BY host SLIMIT 3", 4),
+        (
+            "SELECT sum(mean) FROM (SELECT mean(usage) FROM cpu GROUP BY host)",
+            1,
+        ),
+    ];
+    for (text, rows) in few {
+        assert_eq!(influxql(&world, text).await, Ok(rows), "{text}");
+    }
+    let many = [
+        "SELECT usage FROM cpu GROUP BY host",
+        "SELECT usage, host FROM cpu GROUP BY host",
+        "SELECT mean(usage), mean(used) FROM cpu, mem WHERE host != 'd' GROUP BY host",
+    ];
+    for text in many {
+        let error = influxql(&world, text).await.unwrap_err();
+        assert!(
+            error.contains("max-select-series limit exceeded: (4/3)"),
+            "{text}: {error}"
+        );
+    }
 }
 
 /// Two places, of which heavy queries get one.

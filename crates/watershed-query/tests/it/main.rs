@@ -16,6 +16,8 @@ mod metadata;
 mod model;
 mod parameters;
 mod scans;
+mod sleep;
+mod slt;
 mod statistics;
 mod system;
 mod types;

@@ -64,7 +64,9 @@ async fn names_fold_to_lower_case_unless_quoted() {
         .check("SELECT count(*) FROM public.iox.CPU", count)
         .await;
     let text = "Invalid: Error while planning query: \
-                Error during planning: table 'public.iox.disk' not found";
+                Error during planning: table 'public.iox.disk' not found\n\
+                Did you mean '\"Disk\"'? Unquoted names are taken in lower case; capital letters and special \
+                characters need double quotes.";
     world.check("SELECT count(*) FROM Disk", text).await;
 }
 

@@ -107,16 +107,24 @@ impl World {
 
     /// Writes rows that stay in memory, one piece a day.
     pub(crate) async fn buffer(&self, table: &str, rows: &str) {
+        self.buffer_rows(table, Rows::parse(rows)).await;
+    }
+
+    pub(crate) async fn buffer_rows(&self, table: &str, rows: Rows) {
         let schema = self.table(table, "").await;
-        for (partition, rows) in days(Rows::parse(rows)) {
+        for (partition, rows) in days(rows) {
             self.buffer_piece(&schema, partition, rows);
         }
     }
 
     /// Writes rows into files, one a day.
     pub(crate) async fn file(&self, table: &str, rows: &str) {
+        self.file_rows(table, Rows::parse(rows)).await;
+    }
+
+    pub(crate) async fn file_rows(&self, table: &str, rows: Rows) {
         let schema = self.table(table, "").await;
-        for (partition, rows) in days(Rows::parse(rows)) {
+        for (partition, rows) in days(rows) {
             self.file_piece(&schema, partition, rows).await;
         }
     }

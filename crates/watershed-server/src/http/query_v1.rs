@@ -298,6 +298,9 @@ impl Output {
                 Ok(())
             }
             Rows::Query(output) => {
+                for hint in watershed_query::hints(&output.schema) {
+                    self.encoder.hint(hint);
+                }
                 let mut segments = Segments::new(output.stream, chunk_rows);
                 loop {
                     let segment = segments.next().await;

@@ -108,6 +108,9 @@ pub(super) struct ServeArgs {
     /// The most time buckets of one group in a query that fills empty ones.
     #[arg(long, value_name = "COUNT", env = "WATERSHED_QUERY_BUCKETS_MAX", default_value_t = Limits::default().buckets_max)]
     query_buckets_max: u64,
+    /// The most series in the result of an InfluxQL query.
+    #[arg(long, value_name = "COUNT", env = "WATERSHED_QUERY_SERIES_MAX", default_value_t = Limits::default().series_max)]
+    query_series_max: u64,
     /// The most tables and subqueries in one FROM of an InfluxQL query.
     #[arg(long, value_name = "COUNT", env = "WATERSHED_QUERY_TABLES_MAX", default_value_t = Limits::default().tables_max)]
     query_tables_max: usize,
@@ -247,6 +250,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
             .then(|| Duration::from_secs(args.query_timeout.into())),
         query_limits: Limits {
             buckets_max: args.query_buckets_max,
+            series_max: args.query_series_max,
             tables_max: args.query_tables_max,
             columns_max: args.query_columns_max,
             subquery_depth_max: args.query_subquery_depth_max,
