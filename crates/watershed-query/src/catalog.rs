@@ -1,6 +1,7 @@
-//! A database as DataFusion sees it: the catalog `public` with the schema `iox`.
+//! A database as DataFusion sees it: the catalog `public` with the schemas `iox` and `system`.
 
 use crate::scan::Sources;
+use crate::system::{SYSTEM_SCHEMA, SystemTables};
 use crate::table::Table;
 use async_trait::async_trait;
 use datafusion::catalog::CatalogProvider;
@@ -19,10 +20,11 @@ pub const DEFAULT_CATALOG: &str = "public";
 /// The schema that holds the tables of users.
 pub const DEFAULT_SCHEMA: &str = "iox";
 
-/// The catalog list of one query.
+/// The catalog list of one query. `debug` shows all system tables.
 pub(crate) fn catalog_list(
     database: &Arc<DatabaseSchema>,
     sources: &Arc<Sources>,
+    debug: bool,
 ) -> Result<Arc<dyn CatalogProviderList>, DataFusionError> {
     let tables = DatabaseTables {
         database: Arc::clone(database),
@@ -30,6 +32,12 @@ pub(crate) fn catalog_list(
     };
     let public = MemoryCatalogProvider::new();
     public.register_schema(DEFAULT_SCHEMA, Arc::new(tables))?;
+    let system = SystemTables {
+        database: Arc::clone(database),
+        sources: Arc::clone(sources),
+        debug,
+    };
+    public.register_schema(SYSTEM_SCHEMA, Arc::new(system))?;
     let list = MemoryCatalogProviderList::new();
     list.register_catalog(DEFAULT_CATALOG.to_owned(), Arc::new(public));
     Ok(Arc::new(list))

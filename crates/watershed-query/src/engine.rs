@@ -32,7 +32,7 @@ use watershed_model::{Clock, DatabaseName};
 use watershed_storage::ParquetReader;
 
 /// The least memory that is worth a heavy query more at the same time.
-const SHARE_BYTES_MIN: usize = 64 << 20;
+const SHARE_BYTES_MIN: usize = 128 << 20;
 
 /// Heavy queries at the same time, on a machine with few cores: some wait for disk or for their readers.
 const HEAVY_MIN: usize = 4;
@@ -45,9 +45,9 @@ const SORT_MERGE_BYTES_MAX: usize = 10 << 20;
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The most memory all queries together may take for sorting, grouping and joining, in bytes. What
-    /// does not fit is spilled to disk where the operator can, else the query fails. It is divided among the heavy
+    /// does not fit is spilled to disk where the operator can, else the query fails. It is divided evenly among the heavy
     /// queries that may run at once: as many as there are cores, and four at least, unless that leaves less than
-    /// 64 MiB for each.
+    /// 128 MiB for each.
     pub memory_bytes_max: usize,
     /// The most bytes of spilled data on disk.
     pub spill_bytes_max: u64,
@@ -163,7 +163,7 @@ pub struct SqlDescription {
 /// A table or a view, as Flight SQL lists them.
 #[derive(Debug, Clone)]
 pub struct TableListing {
-    /// `iox` or `information_schema`.
+    /// `iox`, `system` or `information_schema`.
     pub schema_name: String,
     /// The table.
     pub table_name: String,
@@ -208,14 +208,16 @@ impl QueryEngine {
             .options_mut()
             .execution
             .sort_spill_reservation_bytes = SORT_MERGE_BYTES_MAX.min(memory.share() / sorts);
+        let running = Registry::new(Arc::clone(&clock), settings.timeout);
         Ok(Self {
             base: Arc::new(base),
-            running: Registry::new(Arc::clone(&clock), settings.timeout),
+            running: running.clone(),
             sources: Arc::new(Sources {
                 catalog,
                 reader,
                 unpersisted,
                 clock,
+                queries: running,
             }),
             admission: Admission::new(places),
             planning: Arc::new(Semaphore::new(planned_max(settings.target_partitions))),
@@ -242,7 +244,7 @@ impl QueryEngine {
         let query = entry.in_progress();
         let planned = self.plan(async move |ticket| {
             query.progress.planning_begins();
-            let session = engine.session(&database).await?;
+            let session = engine.session(&database, options).await?;
             let plan = session.sql(&text).await?;
             let plan = plan
                 .with_param_values(params.to_datafusion())
@@ -267,8 +269,13 @@ impl QueryEngine {
         text: &str,
     ) -> Result<SqlDescription, QueryError> {
         let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
+        // Who runs the statement says what may be seen; columns of a system table are no secret.
+        let all_tables = QueryOptions {
+            debug: true,
+            ..QueryOptions::default()
+        };
         self.plan(async move |_ticket| {
-            let session = engine.session(&database).await?;
+            let session = engine.session(&database, all_tables).await?;
             let mut plan = session.sql(&text).await?;
             let parameters = parameters(&plan)?;
             // Coercion decides the types of a CASE or a UNION; it can't be done around a placeholder.
@@ -331,16 +338,21 @@ impl QueryEngine {
     /// # Errors
     /// [`QueryError::DatabaseNotFound`] and failures of the catalog.
     pub async fn tables(&self, database: &DatabaseName) -> Result<Vec<TableListing>, QueryError> {
-        let session = self.session(database).await?;
+        let session = self.session(database, QueryOptions::default()).await?;
         session.tables().await.map_err(QueryError::Planning)
     }
 
     /// A session on the database as it is now.
-    pub(crate) async fn session(&self, database: &DatabaseName) -> Result<Session, QueryError> {
+    pub(crate) async fn session(
+        &self,
+        database: &DatabaseName,
+        options: QueryOptions,
+    ) -> Result<Session, QueryError> {
         let schema = self.sources.catalog.database(database).await;
         let schema = schema.map_err(|error| QueryError::from_catalog(database, error))?;
         let sources = Arc::clone(&self.sources);
-        Session::new(&self.base, schema, sources, self.sources.clock.as_ref())
+        let clock = self.sources.clock.as_ref();
+        Session::new(&self.base, schema, sources, clock, options.debug)
     }
 
     /// Plans physically, chooses files and rows, and gives the stream that executes it all.

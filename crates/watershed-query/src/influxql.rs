@@ -73,7 +73,7 @@ impl QueryEngine {
         let query = entry.in_progress();
         let planned = self.plan(async move |ticket| {
             query.progress.planning_begins();
-            let session = engine.session(&database).await?;
+            let session = engine.session(&database, options).await?;
             let planner = Planner {
                 session: &session,
                 now: now(&session),
@@ -103,7 +103,7 @@ impl QueryEngine {
         database: &DatabaseName,
         from: &[Measurement],
     ) -> std::result::Result<Vec<String>, QueryError> {
-        let session = self.session(database).await?;
+        let session = self.session(database, QueryOptions::default()).await?;
         let now = now(&session);
         let planner = Planner {
             session: &session,

@@ -2,7 +2,7 @@
 //! there yet.
 //!
 //! 1. A [`Session`](session::Session) is made for every query: one database, as the catalog knows it
-//!    at that moment, as DataFusion's catalog `public` with the schema `iox`.
+//!    at that moment, as DataFusion's catalog `public` with the schemas `iox` and [`system`].
 //! 2. The text becomes a logical plan: SQL through DataFusion's own planner, InfluxQL through
 //!    [`influxql`].
 //! 3. Both end in the same leaf, [`scan`]: files and unpersisted rows of one table, pruned, and
@@ -36,6 +36,7 @@ mod scan;
 mod session;
 mod set_comparison;
 mod statistics;
+mod system;
 mod table;
 mod unpersisted;
 mod views;

@@ -1,10 +1,10 @@
 //! The memory of all queries, and the share of each.
 //!
-//! What an operator can put aside on disk (sorting, grouping) is limited by shares: each heavy query that may run has
-//! the same, and within it each such operator. So a query never fails because others have taken what it counts
-//! on; it spills. What must stay in memory (the built side of a join, the first rows of an order) is given to whoever
-//! comes first, and where it is not there the query fails with a text that says so. Heavy queries leave an eighth
-//! of all to light ones, which are soon done if only they can begin.
+//! Each heavy query that may run has the same share, so that none fails because others have taken what it counts on.
+//! Half of it is divided among the operators that can put rows aside on disk (sorting, grouping) and need any now: beyond
+//! that they spill. The rest is for what must stay in memory: the built side of a join, the merge of what was spilled.
+//! Where it does not suffice the query fails with a text that says so. Heavy queries leave an eighth of all to light
+//! ones, which are soon done if only they can begin.
 
 use crate::admission::Weight;
 use datafusion::common::{DataFusionError, Result};
@@ -12,11 +12,15 @@ use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, human_readable_size,
 };
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 /// One part in so many is left to light queries.
 const LIGHT_PARTS: usize = 8;
+
+/// One part in so many of what a query may have is for operators that can spill.
+const SPILLABLE_PARTS: usize = 2;
 
 /// The memory of all queries.
 #[derive(Debug)]
@@ -52,13 +56,9 @@ impl Memory {
         self.heavy_bytes_max() / self.shares
     }
 
-    /// What is left for a query.
-    fn free(&self, used: &Used, weight: Weight) -> usize {
-        let all = self.bytes_max.saturating_sub(used.heavy + used.light);
-        match weight {
-            Weight::Heavy => all.min(self.heavy_bytes_max().saturating_sub(used.heavy)),
-            Weight::Light => all,
-        }
+    /// What is left for light queries.
+    fn free(&self, used: &Used) -> usize {
+        self.bytes_max.saturating_sub(used.heavy + used.light)
     }
 }
 
@@ -81,20 +81,46 @@ pub(crate) struct QueryMemory {
 
 #[derive(Debug, Default)]
 struct Own {
-    /// Operators that can spill.
-    spillers: usize,
+    /// What each operator that can spill has now, by the number of the operator. Many never need any: those that
+    /// pass rows on from one thread to another.
+    spillers: HashMap<usize, usize>,
     spillable: usize,
     unspillable: usize,
     bytes_max: usize,
 }
 
 impl Own {
-    fn grow(&mut self, can_spill: bool, additional: usize) {
-        match can_spill {
-            true => self.spillable += additional,
-            false => self.unspillable += additional,
+    fn grow(&mut self, consumer: &MemoryConsumer, additional: usize) {
+        if consumer.can_spill() {
+            *self.spillers.entry(consumer.id()).or_default() += additional;
+            self.spillable += additional;
+        } else {
+            self.unspillable += additional;
         }
         self.bytes_max = self.bytes_max.max(self.spillable + self.unspillable);
+    }
+
+    fn shrink(&mut self, consumer: &MemoryConsumer, bytes: usize) {
+        if consumer.can_spill() {
+            if let Some(has) = self.spillers.get_mut(&consumer.id()) {
+                *has = has.saturating_sub(bytes);
+            }
+            self.spillable = self.spillable.saturating_sub(bytes);
+        } else {
+            self.unspillable = self.unspillable.saturating_sub(bytes);
+        }
+    }
+
+    fn spiller_has(&self, consumer: &MemoryConsumer) -> usize {
+        self.spillers.get(&consumer.id()).copied().unwrap_or(0)
+    }
+
+    /// Among how many operators the share is divided: this one and the others that have something. One that is
+    /// alone leaves half to the next.
+    fn divided_by(&self, consumer: &MemoryConsumer) -> usize {
+        let others = self.spillers.iter();
+        let others = others.filter(|(id, has)| **id != consumer.id() && **has > 0);
+        (others.count() + 1).max(2)
     }
 }
 
@@ -112,15 +138,28 @@ impl QueryMemory {
         self.own.lock().bytes_max as u64
     }
 
-    /// How large a reservation may become.
-    fn limit(&self, own: &Own, used: &Used, reservation: &MemoryReservation) -> usize {
-        let free = self.all.free(used, self.weight);
-        if !reservation.consumer().can_spill() {
-            return reservation.size().saturating_add(free);
+    /// What an operator has, and how much it may have.
+    fn has_and_limit(
+        &self,
+        own: &Own,
+        used: &Used,
+        reservation: &MemoryReservation,
+    ) -> (usize, usize) {
+        let all = match self.weight {
+            Weight::Heavy => self.all.share(),
+            Weight::Light => {
+                let has = own.spillable + own.unspillable;
+                has.saturating_add(self.all.free(used))
+            }
+        };
+        let consumer = reservation.consumer();
+        if consumer.can_spill() {
+            let limit = all / SPILLABLE_PARTS / own.divided_by(consumer);
+            (own.spiller_has(consumer), limit)
+        } else {
+            let left = all.saturating_sub(own.spillable + own.unspillable);
+            (reservation.size(), reservation.size().saturating_add(left))
         }
-        // Never less than its share, whatever others have taken; what has been built in memory beside it counts.
-        let share = self.all.share().saturating_sub(own.unspillable);
-        share.max(free / self.all.shares) / own.spillers.max(1)
     }
 }
 
@@ -135,45 +174,34 @@ impl MemoryPool for QueryMemory {
         "memory of queries"
     }
 
-    fn register(&self, consumer: &MemoryConsumer) {
-        if consumer.can_spill() {
-            self.own.lock().spillers += 1;
-        }
-    }
-
     fn unregister(&self, consumer: &MemoryConsumer) {
-        if consumer.can_spill() {
-            let mut own = self.own.lock();
-            own.spillers = own.spillers.saturating_sub(1);
-        }
+        self.own.lock().spillers.remove(&consumer.id());
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
         *self.all.used.lock().of(self.weight) += additional;
-        let can_spill = reservation.consumer().can_spill();
-        self.own.lock().grow(can_spill, additional);
+        self.own.lock().grow(reservation.consumer(), additional);
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        *self.all.used.lock().of(self.weight) -= shrink;
-        let mut own = self.own.lock();
-        match reservation.consumer().can_spill() {
-            true => own.spillable -= shrink,
-            false => own.unspillable -= shrink,
-        }
+        let mut used = self.all.used.lock();
+        let of_weight = used.of(self.weight);
+        *of_weight = of_weight.saturating_sub(shrink);
+        drop(used);
+        self.own.lock().shrink(reservation.consumer(), shrink);
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut own = self.own.lock();
         let mut used = self.all.used.lock();
-        let limit = self.limit(&own, &used, reservation);
-        let wanted = reservation.size().saturating_add(additional);
+        let (has, limit) = self.has_and_limit(&own, &used, reservation);
+        let wanted = has.saturating_add(additional);
         if wanted > limit {
             drop(used);
             return Err(exhausted(reservation, wanted, limit));
         }
         *used.of(self.weight) += additional;
-        own.grow(reservation.consumer().can_spill(), additional);
+        own.grow(reservation.consumer(), additional);
         Ok(())
     }
 

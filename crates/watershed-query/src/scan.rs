@@ -16,6 +16,7 @@ mod metrics;
 pub(crate) use exec::{ScanExec, ScanRequest, limited};
 pub(crate) use filter::{filter, prunes};
 
+use crate::running::Registry;
 use crate::{UnpersistedError, UnpersistedRows};
 use datafusion::error::DataFusionError;
 use std::fmt;
@@ -34,6 +35,8 @@ pub(crate) struct Sources {
     pub(crate) unpersisted: Arc<dyn UnpersistedRows>,
     /// For retention and `now()`.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The queries in progress, which are rows as well.
+    pub(crate) queries: Registry,
 }
 
 impl fmt::Debug for Sources {

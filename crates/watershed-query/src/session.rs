@@ -70,14 +70,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A session on that database; `now()` is what the clock says now.
+    /// A session on that database; `now()` is what the clock says now. `debug` shows all system tables.
     pub(crate) fn new(
         base: &SessionState,
         database: Arc<DatabaseSchema>,
         sources: Arc<Sources>,
         clock: &dyn Clock,
+        debug: bool,
     ) -> Result<Self, QueryError> {
-        let catalogs = catalog_list(&database, &sources).map_err(QueryError::Planning)?;
+        let catalogs = catalog_list(&database, &sources, debug).map_err(QueryError::Planning)?;
         let now = chrono::DateTime::from_timestamp_nanos(clock.now().nanos());
         let props = ExecutionProps::new().with_query_execution_start_time(now);
         let state = SessionStateBuilder::new_from_existing(base.clone())

@@ -315,9 +315,16 @@ impl FlightService for Flight {
         let headers = request.metadata().clone().into_headers();
         let header = headers.get(::http::header::AUTHORIZATION);
         let token = Authorization::read(header, SchemeCase::Any).token();
-        let first = request.into_inner().message().await?;
-        let first = first
-            .ok_or_else(|| Status::invalid_argument("Invalid handshake. No payload provided"))?;
+        let first = match request.into_inner().message().await? {
+            Some(first) => first,
+            // pyarrow and ADBC say all there is to say in the header.
+            None if token.is_some() => HandshakeRequest::default(),
+            None => {
+                return Err(Status::invalid_argument(
+                    "Invalid handshake. No payload provided",
+                ));
+            }
+        };
         let reply = HandshakeResponse {
             protocol_version: first.protocol_version,
             payload: first.payload,

@@ -10,6 +10,7 @@ mod gunzip;
 mod influxql_output;
 mod params;
 mod probe;
+mod queries;
 mod query_v1;
 mod query_v3;
 mod respond;
@@ -125,6 +126,8 @@ pub(crate) fn routes(state: HttpState) -> Router {
             "/api/v0/tokens/{id}",
             get(admin::get_token).delete(admin::revoke_token),
         )
+        .route("/api/v0/queries", get(queries::list))
+        .route("/api/v0/queries/{id}", delete(queries::kill))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(

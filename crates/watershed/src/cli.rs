@@ -5,6 +5,7 @@
 mod connection;
 mod database;
 mod progress;
+mod queries;
 mod query;
 mod serve;
 mod table;
@@ -49,6 +50,11 @@ enum Command {
     Write(write::WriteArgs),
     /// Run a query and print its rows.
     Query(query::QueryArgs),
+    /// List and end the queries of a server.
+    Queries {
+        #[command(subcommand)]
+        command: queries::QueriesCommand,
+    },
     /// Look at the log of a data directory, without a server.
     Wal {
         #[command(subcommand)]
@@ -64,7 +70,7 @@ struct ServerArgs {
     /// The server, for example http://127.0.0.1:8086.
     #[arg(long, value_name = "URL", env = "WATERSHED_HOST", global = true)]
     host: Option<String>,
-    /// The token; the operator token for databases and tokens.
+    /// The token; the operator token for databases, tokens and queries.
     #[arg(
         long,
         value_name = "TOKEN",
@@ -108,6 +114,7 @@ impl Cli {
             Command::Token { command } => block_on(token::run(command)),
             Command::Write(args) => block_on(write::run(args)),
             Command::Query(args) => block_on(query::run(args)),
+            Command::Queries { command } => block_on(queries::run(command)),
             Command::Wal { command } => wal::run(command),
         }
     }

@@ -43,50 +43,72 @@ fn the_most_a_query_has_had_is_known() {
 }
 
 #[test]
-fn what_can_spill_has_its_share_whatever_others_take() {
+fn every_heavy_query_has_its_share_whatever_others_take() {
     let memory = memory();
     let queries: Vec<_> = (0..7).map(|_| query(&memory, Weight::Heavy)).collect();
-    let sorts: Vec<_> = queries.iter().map(spiller).collect();
+    // Two that can spill have half of the share; one alone leaves half of it to the next.
+    let sorts: Vec<_> = queries
+        .iter()
+        .flat_map(|query| [spiller(query), spiller(query)])
+        .collect();
+    let joins: Vec<_> = queries.iter().map(builder).collect();
     for sort in &sorts {
-        sort.try_grow(128 * MIB).unwrap();
+        sort.try_grow(32 * MIB).unwrap();
+    }
+    for sort in &sorts {
         assert!(sort.try_grow(1).is_err());
     }
+    for join in &joins {
+        join.try_grow(64 * MIB).unwrap();
+        assert!(join.try_grow(1).is_err());
+    }
+    // What one gives back is its own.
     drop(sorts);
-    // Somebody builds a large side of a join.
-    let join = builder(&queries[0]);
-    join.try_grow(800 * MIB).unwrap();
-    let sort = spiller(&queries[1]);
-    sort.try_grow(128 * MIB).unwrap();
+    joins[0].try_grow(64 * MIB).unwrap();
+    assert!(joins[0].try_grow(1).is_err());
 }
 
 #[test]
-fn operators_of_a_query_share_what_it_has() {
+fn operators_that_have_something_divide_what_can_be_spilled() {
     let memory = memory();
     let query = query(&memory, Weight::Heavy);
-    let join = builder(&query);
-    join.try_grow(28 * MIB).unwrap();
-    let (first, second) = (spiller(&query), spiller(&query));
-    // What is free for all is not less than the rest of the share: (896 - 28) / 7 > 128 - 28.
-    first.try_grow(62 * MIB).unwrap();
+    let operators: Vec<_> = (0..10).map(|_| spiller(&query)).collect();
+    let [first, second, third, ..] = operators.as_slice() else {
+        panic!("there are ten");
+    };
+    first.try_grow(32 * MIB).unwrap();
+    second.try_grow(32 * MIB).unwrap();
+    // The third has its part, and the others no more until they have less than that.
+    third.try_grow(21 * MIB).unwrap();
+    assert!(third.try_grow(MIB).is_err());
+    assert!(first.try_grow(1).is_err());
+    first.shrink(15 * MIB);
+    first.try_grow(4 * MIB).unwrap();
     assert!(first.try_grow(MIB).is_err());
-    second.try_grow(50 * MIB).unwrap();
-    drop(second);
-    first.try_grow(MIB).unwrap();
+    // Two reservations of one operator count together.
+    let beside = third.new_empty();
+    assert!(beside.try_grow(MIB).is_err());
+    drop((beside, operators));
+    assert_eq!((query.reserved(), memory.used.lock().heavy), (0, 0));
 }
 
 #[test]
-fn what_must_stay_in_memory_is_taken_by_whoever_comes_first_but_an_eighth() {
+fn heavy_queries_leave_an_eighth_to_light_ones() {
     let memory = memory();
-    let (heavy, light) = (query(&memory, Weight::Heavy), query(&memory, Weight::Light));
-    let (join, other) = (builder(&heavy), builder(&heavy));
-    join.try_grow(896 * MIB).unwrap();
-    assert!(other.try_grow(1).is_err());
+    let joins: Vec<_> = (0..7)
+        .map(|_| builder(&query(&memory, Weight::Heavy)))
+        .collect();
+    for join in &joins {
+        join.try_grow(128 * MIB).unwrap();
+    }
+    let light = query(&memory, Weight::Light);
     let small = builder(&light);
     small.try_grow(128 * MIB).unwrap();
     assert!(small.try_grow(1).is_err());
-    join.shrink(10 * MIB);
+    joins[0].shrink(10 * MIB);
     small.try_grow(10 * MIB).unwrap();
-    assert!(join.try_grow(1).is_err());
+    // And the heavy one has its share all the same.
+    joins[0].try_grow(10 * MIB).unwrap();
 }
 
 #[test]
@@ -98,7 +120,7 @@ fn the_error_says_what_to_do() {
     };
     assert_eq!(
         text,
-        "the query needs more memory than there is for it: join wants 2.0 GB, the most it can have now is 896.0 MB; \
+        "the query needs more memory than there is for it: join wants 2.0 GB, the most it can have now is 128.0 MB; \
          ask for a shorter time, fewer groups or fewer columns, try again when fewer queries run, or give queries \
          more memory with --query-memory-bytes-max"
     );

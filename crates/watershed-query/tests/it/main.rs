@@ -19,4 +19,5 @@ mod scans;
 mod sleep;
 mod slt;
 mod statistics;
+mod system;
 mod types;

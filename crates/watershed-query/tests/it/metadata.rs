@@ -29,6 +29,7 @@ async fn show_tables() {
         | public        | information_schema | views       | VIEW       |
         | public        | iox                | Disk        | BASE TABLE |
         | public        | iox                | cpu         | BASE TABLE |
+        | public        | system             | queries     | BASE TABLE |
         +---------------+--------------------+-------------+------------+";
     let world = world().await;
     let sql = "SELECT * FROM information_schema.tables ORDER BY table_schema, table_name";
@@ -89,6 +90,7 @@ async fn tables_are_listed_for_flight_sql() {
             "information_schema.views VIEW",
             "iox.Disk BASE TABLE",
             "iox.cpu BASE TABLE",
+            "system.queries BASE TABLE",
         ]
     );
     assert_eq!(tables[8].schema.fields().len(), 7);

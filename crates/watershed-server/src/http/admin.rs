@@ -183,7 +183,9 @@ pub(super) async fn revoke_token(
 }
 
 /// Runs a handler and writes its error in the shape of this API: `code` is the status as a number.
-async fn managed<T: IntoResponse>(work: impl Future<Output = Result<T, ApiError>>) -> Response {
+pub(super) async fn managed<T: IntoResponse>(
+    work: impl Future<Output = Result<T, ApiError>>,
+) -> Response {
     let numbered = async {
         Ok(match work.await {
             Ok(done) => done.into_response(),

@@ -594,3 +594,44 @@ fn a_taken_address_is_told_so() {
         )],
     );
 }
+
+#[test]
+fn queries_are_listed_and_ended() {
+    let server = Server::start();
+    server.create_database("db");
+    let user = User::of(&server);
+    let endless = "SELECT count(*)\n FROM generate_series(1, 1000000000000)";
+    std::thread::scope(|scope| {
+        let query = scope.spawn(|| user.run(&["query", "--database", "db", endless]));
+        let begun = std::time::Instant::now();
+        let listed = loop {
+            let listed = user.run(&["queries", "list"]).ok();
+            if listed.lines().count() > 1 {
+                break listed;
+            }
+            assert!(begun.elapsed() < std::time::Duration::from_secs(60));
+        };
+        let line = listed.lines().nth(1).unwrap();
+        assert!(
+            line.ends_with("SELECT count(*) FROM generate_series(1, 1000000000000)"),
+            "{listed}"
+        );
+        let id = line.split_whitespace().next().unwrap();
+        assert_eq!(
+            user.run(&["queries", "kill", id]).ok(),
+            format!("killed query {id}\n")
+        );
+        query.join().unwrap().failed(1, &["query killed"]);
+        let again = user.run(&["queries", "kill", id]);
+        again.failed(1, &["is in progress", "404"]);
+        let all = user
+            .run(&["queries", "list", "--include-finished", "--format", "csv"])
+            .ok();
+        assert!(all.contains("cancel"), "{all}");
+        assert!(
+            user.run(&["queries", "list", "--format", "json"])
+                .ok()
+                .starts_with("[]")
+        );
+    });
+}

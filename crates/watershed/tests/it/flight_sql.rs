@@ -344,7 +344,7 @@ fn the_health_service_answers() {
 }
 
 #[test]
-fn a_handshake_needs_a_message() {
+fn a_handshake_needs_a_message_or_credentials() {
     let server = server();
     runtime().block_on(async {
         let mut plain = client(server.url()).await;
@@ -356,5 +356,10 @@ fn a_handshake_needs_a_message() {
                 "Invalid handshake. No payload provided"
             )
         );
+        let mut request = tonic::Request::new(futures::stream::empty());
+        let basic = "Basic YW55OnNlY3JldA==".parse().unwrap();
+        request.metadata_mut().insert("authorization", basic);
+        let answer = plain.handshake(request).await.unwrap();
+        assert_eq!(answer.metadata()["authorization"], "Bearer secret");
     });
 }

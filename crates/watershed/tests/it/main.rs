@@ -11,6 +11,7 @@ mod flight_client;
 mod flight_metadata;
 mod flight_sql;
 mod flight_stream;
+mod heavy_queries;
 mod influxql_admin;
 mod influxql_into;
 mod msgpack;

@@ -257,3 +257,93 @@ fn a_killed_select_into_says_what_it_has_written() {
         assert_eq!(rows[0]["n"], json!(points));
     });
 }
+
+#[test]
+fn operators_list_and_end_queries_over_http() {
+    let server = server();
+    let reader = server.create_token(&["read:db"]);
+    std::thread::scope(|scope| {
+        let query = scope.spawn(|| server.send(endless(&server)));
+        wait_for(&server, 1);
+        let listed = server.send(server.get("/api/v0/queries")).json();
+        let [running] = listed.as_array().unwrap().as_slice() else {
+            panic!("{listed}");
+        };
+        assert_eq!(
+            (
+                &running["query"],
+                &running["database"],
+                &running["queryType"]
+            ),
+            (&json!(ENDLESS), &json!("db"), &json!("sql"))
+        );
+        assert_eq!(
+            (&running["running"], &running["success"]),
+            (&json!(true), &json!(false))
+        );
+        let path = format!("/api/v0/queries/{}", running["id"]);
+        for method in [Method::GET, Method::DELETE] {
+            let path = if method == Method::GET {
+                "/api/v0/queries"
+            } else {
+                &path
+            };
+            let refused = server.send(server.bare(method, path).bearer_auth(&reader));
+            assert_eq!(refused.status, 403, "{}", refused.text());
+        }
+        let delete = |path: &str| {
+            let request = server.bare(Method::DELETE, path);
+            server.send(request.bearer_auth(OPERATOR_TOKEN))
+        };
+        assert_eq!(delete(&path).status, 204);
+        assert_eq!(
+            query.join().unwrap().json()["message"],
+            json!("query killed")
+        );
+        let again = delete(&path);
+        assert_eq!(
+            (again.status.as_u16(), again.json()["message"].clone()),
+            (
+                404,
+                json!(format!("no query {} is in progress", running["id"]))
+            )
+        );
+        assert_eq!(delete("/api/v0/queries/x").status, 400);
+        let listed = server.send(server.get("/api/v0/queries")).json();
+        assert_eq!(listed, json!([]));
+        let all = server
+            .send(server.get("/api/v0/queries?finished=true"))
+            .json();
+        let ended = all.as_array().unwrap().last().unwrap();
+        assert_eq!(
+            (&ended["phase"], &ended["cancelled"]),
+            (&json!("cancel"), &json!(true))
+        );
+        let wrong = server.send(server.get("/api/v0/queries?finished=maybe"));
+        assert_eq!(wrong.status, 400);
+    });
+}
+
+#[test]
+fn a_query_may_take_only_so_long() {
+    let server = Server::with(&[
+        "--query-timeout",
+        "1",
+        "--query-queue-timeout",
+        "1",
+        "--queries-max",
+        "1",
+    ]);
+    server.create_database("db");
+    let answer = server.send(endless(&server));
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()["message"].clone()),
+        (
+            503,
+            json!(
+                "the query has taken longer than 1 s; ask for a shorter time or fewer columns, or let queries take longer with --query-timeout"
+            )
+        )
+    );
+    assert_eq!(server.sql("db", "SELECT 1 AS n"), json!([{ "n": 1 }]));
+}

@@ -159,6 +159,16 @@ impl Server {
         self.process.text()
     }
 
+    /// The most memory that the process has had, in KiB; `None` where the system does not tell.
+    pub(crate) fn resident_kib_max(&self) -> Option<u64> {
+        let status = format!("/proc/{}/status", self.process.child.id());
+        let status = std::fs::read_to_string(status).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
     /// All files below a directory of the data directory that end so.
     pub(crate) fn files(&self, directory: &str, suffix: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
