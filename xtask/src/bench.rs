@@ -4,11 +4,14 @@
 //!   with the tool that lies there, and prints a table for each set.
 //! * `soak` offers this build more than it can take and looks for every acknowledged row afterwards, with
 //!   the program `soak` of `watershed-bench`.
+//! * `heavy` asks this build more heavy questions than it has room for, and small ones beside them, with the program
+//!   `heavy` of `watershed-bench`.
 //!
-//! Both take the release build of the server, or another with `--server-binary`. Each run has a server of its
+//! All take the release build of the server, or another with `--server-binary`. Each run has a server of its
 //! own on an empty directory, below `BENCH_WORK` or the cache.
 
 mod arguments;
+mod heavy;
 mod ingest;
 mod soak;
 
@@ -24,7 +27,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<bool> {
     match arguments.split_first() {
         Some((kind, rest)) if kind == "ingest" => ingest::run(&arguments::Ingest::parse(rest)?),
         Some((kind, rest)) if kind == "soak" => soak::run(&arguments::Soak::parse(rest)?),
-        _ => bail!("expected cargo xtask bench ingest or cargo xtask bench soak"),
+        Some((kind, rest)) if kind == "heavy" => heavy::run(&arguments::Heavy::parse(rest)?),
+        _ => bail!("expected cargo xtask bench, and one of ingest, soak and heavy"),
     }
 }
 

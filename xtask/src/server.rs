@@ -52,6 +52,14 @@ impl Server {
     /// # Errors
     /// As `start`.
     pub(crate) fn start_in(binary: &Path, parent: &Path) -> anyhow::Result<Self> {
+        Self::start_with(binary, parent, &[])
+    }
+
+    /// Like [`start_in`](Self::start_in), with further flags.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub(crate) fn start_with(binary: &Path, parent: &Path, flags: &[&str]) -> anyhow::Result<Self> {
         let data = TempDir::with_prefix_in("watershed-", parent);
         let data = data.context("make a data directory")?;
         let mut command = clean(binary);
@@ -65,6 +73,7 @@ impl Server {
         ]);
         command
             .arg(data.path())
+            .args(flags)
             .env("WATERSHED_OPERATOR_TOKEN", OPERATOR_TOKEN);
         command
             .stdin(Stdio::null())

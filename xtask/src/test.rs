@@ -1,7 +1,7 @@
 //! `cargo xtask test`: all that has to hold, one stage after the other.
 //!
 //! 1. Stages of the repository itself: formatting, crate edges, licences, clippy, the crates' tests, fuzzing,
-//!    and what a row costs in instructions ([`instructions`]).
+//!    what a row costs in instructions ([`instructions`]), and a test that takes minutes.
 //! 2. Suites of other projects and real clients, when they lie in `../shared`, each against a server of
 //!    this build that is started for it ([`server`]).
 //! 3. A table of all stages, then the sum as the last line: `N passed, N failed, N skipped`.
@@ -79,6 +79,11 @@ const STAGES: &[Stage] = &[
         name: "instructions",
         what: "what a row costs on its way in",
         work: Work::Repository(instructions::instructions),
+    },
+    Stage {
+        name: "keep-alive",
+        what: "a query of five minutes through a proxy",
+        work: Work::Repository(repository::keep_alive),
     },
     Stage {
         name: "conformance",

@@ -38,9 +38,24 @@ const CHOOSING: &[&str] = &["first", "last", "mode", "percentile", "integral"];
 /// Whether both servers should have the same answer, up to what is known.
 pub(crate) fn is_comparable(query: &Query, set: &DataSet) -> bool {
     match &query.statement {
-        Statement::Select(select) => select_is_comparable(select, set),
+        Statement::Select(select) => {
+            !hides_buckets(select, query.epoch) && select_is_comparable(select, set)
+        }
         _ => true,
     }
+}
+
+/// Whether several buckets have one time in the answer.
+fn hides_buckets(select: &Select, epoch: Option<&str>) -> bool {
+    let unit = match epoch {
+        Some("h") => 3_600_000_000_000,
+        Some("m") => 60_000_000_000,
+        Some("s") => 1_000_000_000,
+        Some("ms") => 1_000_000,
+        _ => 1_i64,
+    };
+    let mut groups = select.group_by.iter();
+    groups.any(|group| matches!(group, Dimension::Time(time) if time.interval < unit))
 }
 
 fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
@@ -54,6 +69,9 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
         calls(select, WINDOWS) && calls(select, &["distinct"]),
         // stddev of one value is a point in 1.6, though it has no value.
         calls(select, WINDOWS) && calls(select, &["stddev"]),
+        select.fields.iter().any(|field| {
+            matches!(field.expr, Expr::Binary(_)) && calls_in(&field.expr, &["stddev"])
+        }),
         // 1.6 looks back one bucket for each of them; the rounding of one decides what another sees.
         nests_windows(select),
         is_in_the_repeated_hour(select, set),
@@ -63,12 +81,20 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
         calls(select, &["distinct"])
             && select.limit.is_some()
             && select.order == Some(Order::Descending),
+        // 1.6 takes what a subquery groups by for text, also if no point has it.
+        inner.iter().any(|inner| ranks_unknown_group(select, inner)),
         // 1.6 reads no more than LIMIT points of each series for top and bottom.
         calls(select, &["top", "bottom"]) && select.limit.is_some(),
         // OFFSET alone leaves one row in 1.6.
         select.offset.is_some() && select.limit.is_none(),
         // What limit and fill make of each other can't be told from the answer.
         select.fill == Some(Fill::None) && select.limit.is_some() && select.offset.is_some(),
+        // A bucket in which nothing is counted is a row of the limit here.
+        select.fill == Some(Fill::None) && select.limit.is_some() && calls(select, &["count"]),
+        // Of rows of one time it can't be told which has no remainder in 1.6.
+        set.ties && select.fields.iter().any(|field| is_remainder(&field.expr)),
+        // 1.6 counts the series of each of its shards by itself.
+        select.series_limit.or(select.series_offset).is_some() && has_several_shards(set),
         fills_late(select, set),
         // Before the epoch, 1.6 misses what lies between two buckets, distinct values and parts of integrals.
         set.min_time < 0 && select.fill == Some(Fill::Linear),
@@ -108,10 +134,7 @@ fn names(expr: &Expr, name: &str) -> bool {
 
 fn is_meant(select: &Select, measurement: &Measurement) -> bool {
     select.from.iter().any(|source| match source {
-        Source::Measurement(meant) => match &meant.name {
-            MeasurementName::Name(name) => *name == measurement.name,
-            MeasurementName::Regex(_) => true,
-        },
+        Source::Measurement(meant) => measurement.is_meant(&meant.name),
         Source::Subquery(_) => false,
     })
 }
@@ -139,13 +162,17 @@ fn windows_over_ties(select: &Select, set: &DataSet) -> bool {
     set.ties && (looks_around && !(by_series && reads_points) || chooses)
 }
 
-/// 1.6 has two series for a group with integrals in several buckets.
+/// 1.6 has two series for a group or table with integrals in several buckets.
 fn has_integrals_of_groups(select: &Select) -> bool {
     let groups = select
         .group_by
         .iter()
         .any(|d| !matches!(d, Dimension::Time(_)));
-    groups && is_bucketed(select) && calls(select, &["integral"])
+    let tables = match select.from.as_slice() {
+        [Source::Measurement(one)] => matches!(one.name, MeasurementName::Regex(_)),
+        several => several.len() > 1,
+    };
+    (groups || tables) && is_bucketed(select) && calls(select, &["integral"])
 }
 
 /// Whether the list is one integral, not in buckets from the last to the first.
@@ -225,10 +252,20 @@ fn fills_late(select: &Select, set: &DataSet) -> bool {
     let term = select
         .fields
         .iter()
-        .any(|field| !matches!(field.expr, Expr::Call(_)) && calls_in(&field.expr, &["count"]));
+        .any(|field| !is_call_of(&field.expr, "count") && calls_in(&field.expr, &["count"]));
+    let beside = select
+        .fields
+        .iter()
+        .any(|field| matches!(field.expr, Expr::Var(_)));
+    let cuts = select.limit.or(select.offset).is_some();
+    let counts_in_term = select
+        .fields
+        .iter()
+        .any(|field| is_term_of(&field.expr, Some("count")));
     let fills = numbers || matches!(select.fill, Some(Fill::Previous | Fill::Linear));
     windows && fills && select.limit.is_some()
-        || numbers && term && select.fields.len() > 1
+        || beside && fills && cuts
+        || numbers && (term && select.fields.len() > 1 || counts_in_term)
         || backward
             && (select.limit.is_some() || calls(select, WINDOWS) || counts || chooses || terms)
 }
@@ -246,6 +283,20 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         is_bucketed(outer) && !is_bucketed(inner),
         // 1.6 hands the order down, too.
         outer.order == Some(Order::Descending) && depends_on_order(inner),
+        // 1.6 does not hold the range of what is around a subquery against the buckets below it.
+        outer
+            .from
+            .iter()
+            .filter_map(subquery)
+            .any(has_buckets_below),
+        // Of a subquery, a boolean that is absent is false in 1.6.
+        inner.fields.iter().any(|field| has_bits(&field.expr)),
+        // 1.6 does not cast what a subquery selects.
+        outer.fields.iter().any(|field| {
+            let mut is_cast =
+                |expr: &Expr| matches!(expr, Expr::Var(column) if column.cast.is_some());
+            field.expr.any(&mut is_cast)
+        }),
         // What a query around it calls two columns of one name differs.
         names.len() < inner.fields.len(),
         // 1.6 forgets the order of top and bottom; a limit takes others then.
@@ -261,8 +312,8 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         groups && is_bucketed(inner) && calls(inner, UNORDERED),
         // 1.6 does not take what a subquery selects for tags.
         outer.group_by.iter().any(is_tag) && selects_tags(inner, set),
-        // 1.6 does not limit the windows of each group of a subquery.
-        groups && inner.limit.is_some() && calls(inner, WINDOWS),
+        // In the order of time, 1.6 begins to count anew with each row of another group of a subquery.
+        groups && inner.limit.is_some(),
         // 1.6 has two rows for columns that have values in different groups.
         groups && (inner.fields.len() > 1 || has_pattern(inner)),
         // An absent tag that a subquery selects is neither empty nor anything else in 1.6.
@@ -281,8 +332,10 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         // Rows of several groups are not sorted by time in 1.6; a limit takes others then.
         groups && outer.limit.is_some(),
         set.ties && calls(inner, CHOOSING),
+        // Which of several equal values a percentile is decides its time and what stands beside it.
+        calls(inner, &["percentile"]) && (!is_bucketed(inner) || inner.fields.len() > 1),
         // All values are of one time.
-        calls(outer, WINDOWS) && calls(inner, &["distinct"]),
+        calls(outer, WINDOWS) && calls_below(inner, &["distinct"]),
         // The errors of rounding of the one are all that the other sees.
         calls(outer, WINDOWS) && calls(inner, WINDOWS),
         // A tag by another name is no tag around it in 1.6.
@@ -299,6 +352,20 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
     !refused.contains(&true) && select_is_comparable(inner, set)
 }
 
+/// Whether one of the functions is called in the list or in that of a subquery.
+fn calls_below(select: &Select, functions: &[&str]) -> bool {
+    let mut below = select.from.iter().filter_map(subquery);
+    calls(select, functions) || below.any(|inner| calls_below(inner, functions))
+}
+
+/// Whether 1.6 keeps the points in several files of seven days each.
+fn has_several_shards(set: &DataSet) -> bool {
+    const DAY: i64 = 24 * 3_600_000_000_000;
+    // They begin on Mondays; the epoch is a Thursday.
+    let week = |time: i64| (time + 3 * DAY).div_euclid(7 * DAY);
+    week(set.min_time) != week(set.max_time)
+}
+
 /// Whether the rows that a subquery makes depend on their order.
 fn depends_on_order(select: &Select) -> bool {
     let cut = select.limit.or(select.offset).is_some();
@@ -311,6 +378,19 @@ fn depends_on_order(select: &Select) -> bool {
     cut || fills || below || calls(select, WINDOWS) || calls(select, &["top", "bottom"])
 }
 
+/// Whether `outer` ranks the column that no point has, by which `inner` groups.
+fn ranks_unknown_group(outer: &Select, inner: &Select) -> bool {
+    let is_unknown =
+        |dimension: &Dimension| matches!(dimension, Dimension::Tag(tag) if tag.name == UNKNOWN);
+    let ranks = |field: &Field| match &field.expr {
+        Expr::Call(call) if matches!(call.name.as_str(), "top" | "bottom") => {
+            matches!(call.args.first(), Some(Expr::Var(column)) if column.name == UNKNOWN)
+        }
+        _ => false,
+    };
+    inner.group_by.iter().any(is_unknown) && outer.fields.iter().any(ranks)
+}
+
 fn selects_tags(select: &Select, set: &DataSet) -> bool {
     let is_tag = |name: &String| set.measurements.iter().any(|m| m.tags.contains_key(name));
     select.fields.iter().any(|field| match &field.expr {
@@ -320,6 +400,26 @@ fn selects_tags(select: &Select, set: &DataSet) -> bool {
         Expr::Call(call) => matches!(call.name.as_str(), "top" | "bottom") && call.args.len() > 2,
         _ => false,
     })
+}
+
+fn has_buckets_below(select: &Select) -> bool {
+    let mut below = select.from.iter().filter_map(subquery);
+    below.any(|inner| is_bucketed(inner) || has_buckets_below(inner))
+}
+
+fn has_bits(expr: &Expr) -> bool {
+    expr.any(&mut |expr| match expr {
+        Expr::Binary(binary) => matches!(binary.op.as_str(), "&" | "|" | "^"),
+        _ => false,
+    })
+}
+
+fn is_call_of(expr: &Expr, name: &str) -> bool {
+    matches!(expr, Expr::Call(call) if call.name == name)
+}
+
+fn is_remainder(expr: &Expr) -> bool {
+    expr.any(&mut |expr| matches!(expr, Expr::Binary(binary) if binary.op.as_str() == "%"))
 }
 
 fn makes_floats(expr: &Expr) -> bool {
@@ -335,7 +435,12 @@ fn makes_floats(expr: &Expr) -> bool {
 
 fn asks_for_selected_tags(outer: &Select, inner: &Select, set: &DataSet) -> bool {
     let is_tag = |name: &String| set.measurements.iter().any(|m| m.tags.contains_key(name));
-    let mut asks = |expr: &Expr| matches!(expr, Expr::Var(column) if is_tag(&column.name));
+    let is_renamed = |name: &String| {
+        let tag = |expr: &Expr| matches!(expr, Expr::Var(column) if is_tag(&column.name));
+        let mut fields = inner.fields.iter();
+        fields.any(|field| field.alias.as_ref() == Some(name) && tag(&field.expr))
+    };
+    let mut asks = |expr: &Expr| matches!(expr, Expr::Var(column) if is_tag(&column.name) || is_renamed(&column.name));
     let condition = outer.condition.as_ref();
     selects_tags(inner, set) && condition.is_some_and(|condition| condition.any(&mut asks))
 }

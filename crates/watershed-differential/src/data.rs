@@ -14,6 +14,7 @@ use crate::dice::Dice;
 use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use values::TEXTS;
 use values::{FIELD_POOL, MEASUREMENT_POOL, TAG_POOL};
+use watershed_influxql::{MeasurementName, translate_regex};
 use watershed_line_protocol::{FieldKind, FieldValue, Point};
 
 const SECOND: i64 = 1_000_000_000;
@@ -50,6 +51,19 @@ pub struct Measurement {
     pub tags: BTreeMap<String, Vec<String>>,
     /// The fields by name.
     pub fields: BTreeMap<String, FieldKind>,
+}
+
+impl Measurement {
+    /// Whether a name in `FROM` means it.
+    pub(crate) fn is_meant(&self, name: &MeasurementName) -> bool {
+        match name {
+            MeasurementName::Name(name) => *name == self.name,
+            MeasurementName::Regex(regex) => translate_regex(&regex.0)
+                .ok()
+                .and_then(|pattern| regex::Regex::new(&pattern).ok())
+                .is_some_and(|regex| regex.is_match(&self.name)),
+        }
+    }
 }
 
 /// When the points of a data set are.

@@ -7,7 +7,7 @@
 mod tests;
 
 use crate::data::DataSet;
-use crate::generate::{Query, UNKNOWN};
+use crate::generate::Query;
 use std::collections::BTreeSet;
 use watershed_influxql::{
     Dimension, Expr, Field, Fill, MeasurementName, Order, Select, Source, Statement,
@@ -20,18 +20,43 @@ pub(crate) fn features(query: &Query, set: &DataSet) -> BTreeSet<String> {
         words.insert("ties".to_owned());
     }
     if let Statement::Select(select) = &query.statement {
-        let is_tag = |field: &Field| match &field.expr {
-            Expr::Var(column) => {
-                let name = &column.name;
-                name == UNKNOWN || set.measurements.iter().any(|m| m.tags.contains_key(name))
-            }
-            _ => false,
-        };
-        if select.fields.iter().all(is_tag) {
+        if select
+            .fields
+            .iter()
+            .all(|field| !has_values(field, select, set))
+        {
             words.insert("outer tags alone".to_owned());
         }
     }
     words
+}
+
+/// Whether an item names what a subquery selects or, if it is a measurement's, a field.
+fn has_values(field: &Field, select: &Select, set: &DataSet) -> bool {
+    field.expr.any(&mut |expr| match expr {
+        Expr::Var(column) => select
+            .from
+            .iter()
+            .any(|source| gives(source, &column.name, set)),
+        _ => false,
+    })
+}
+
+fn gives(source: &Source, name: &str, set: &DataSet) -> bool {
+    let inner = match source {
+        Source::Subquery(inner) => inner,
+        Source::Measurement(meant) => {
+            let mut known = set.measurements.iter();
+            return known
+                .any(|known| known.is_meant(&meant.name) && known.fields.contains_key(name));
+        }
+    };
+    inner.fields.iter().any(|field| match &field.expr {
+        Expr::Wildcard(_) | Expr::Regex(_) => {
+            inner.from.iter().any(|source| gives(source, name, set))
+        }
+        _ => field.name() == name,
+    })
 }
 
 /// Words for `query` alone.

@@ -1,43 +1,53 @@
 //! Runs queries.
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Places, Ticket, Weight};
 use crate::gap_fill;
+use crate::memory::{Memory, QueryMemory};
 use crate::output::{AbortOnDrop, QueryOutput, run};
-use crate::running::{KillSignal, Registry, RunningQuery};
+use crate::running::{InProgress, QueryRecord, QueryType, Registry, RunningQuery};
 use crate::scan::Sources;
 use crate::session::{self, Session};
 use crate::views::without_views;
-use crate::{Limits, Params, QueryError, UnpersistedRows};
+use crate::weight::weight;
+use crate::{Limits, Params, QueryError, QueryStatistics, UnpersistedRows};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
 use datafusion::common::DataFusionError;
 use datafusion::datasource::TableType;
-use datafusion::execution::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use object_store::ObjectStore;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use watershed_catalog::Catalog;
 use watershed_model::{Clock, DatabaseName};
 use watershed_storage::ParquetReader;
 
-/// How many of the largest users of memory an error of exhaustion names.
-const MEMORY_CONSUMERS_NAMED: NonZeroUsize = match NonZeroUsize::new(5) {
-    Some(count) => count,
-    None => NonZeroUsize::MIN,
-};
+/// The least memory that is worth a heavy query more at the same time.
+const SHARE_BYTES_MIN: usize = 64 << 20;
+
+/// Heavy queries at the same time, on a machine with few cores: some wait for disk or for their readers.
+const HEAVY_MIN: usize = 4;
+
+/// Sorting keeps so much aside to merge what it has spilled, as DataFusion does by itself. With little memory it
+/// is a part of the share of a query.
+const SORT_MERGE_BYTES_MAX: usize = 10 << 20;
 
 /// How the engine may use the machine.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The most memory all queries together may take for sorting, grouping and joining, in bytes. What
-    /// does not fit is spilled to disk where the operator can, else the query fails.
+    /// does not fit is spilled to disk where the operator can, else the query fails. It is divided among the heavy
+    /// queries that may run at once: as many as there are cores, and four at least, unless that leaves less than
+    /// 64 MiB for each.
     pub memory_bytes_max: usize,
     /// The most bytes of spilled data on disk.
     pub spill_bytes_max: u64,
@@ -47,15 +57,44 @@ pub struct Settings {
     pub running_max: usize,
     /// The most queries that wait for their turn.
     pub queued_max: usize,
+    /// How long a query waits for its turn.
+    pub queue_timeout: Duration,
+    /// How long a query may take from its arrival to its last row, its reader included; `None` for ever.
+    pub timeout: Option<Duration>,
     /// Into how many streams a query is split.
     pub target_partitions: usize,
     /// The most bytes of Parquet footers kept in memory.
     pub footer_cache_bytes_max: usize,
     /// The most one query may ask for.
     pub limits: Limits,
-    /// Where queries are executed; `None` for the runtime of the caller. One of their own keeps long
+    /// Where queries are planned and executed; `None` for the runtime of the caller. Some of their own keep long
     /// computations away from the threads that serve connections.
-    pub executor: Option<tokio::runtime::Handle>,
+    pub executors: Option<Executors>,
+}
+
+/// How many queries are planned at a time, at least: more than there are cores, so that the system shares them and a
+/// short planning does not wait for a long one.
+const PLANNED_MIN: usize = 8;
+
+/// The runtimes of queries.
+#[derive(Debug, Clone)]
+pub struct Executors {
+    /// Plans all queries and executes those that are soon done. Needs [`light_threads`](Self::light_threads).
+    pub light: Handle,
+    /// Executes the others. Best on threads that the system gives a lower priority.
+    pub heavy: Handle,
+}
+
+impl Executors {
+    /// How many threads plan and execute light queries on so many cores: when all places for planning are taken, as
+    /// many threads again are left for those that are planned.
+    pub fn light_threads(cores: usize) -> usize {
+        2 * planned_max(cores)
+    }
+}
+
+fn planned_max(cores: usize) -> usize {
+    cores.max(PLANNED_MIN)
 }
 
 impl Default for Settings {
@@ -67,10 +106,12 @@ impl Default for Settings {
             spill_directory: None,
             running_max: (2 * cores).max(10),
             queued_max: 1000,
+            queue_timeout: Duration::from_secs(300),
+            timeout: None,
             target_partitions: cores,
             footer_cache_bytes_max: 64 << 20,
             limits: Limits::default(),
-            executor: None,
+            executors: None,
         }
     }
 }
@@ -80,6 +121,34 @@ impl Default for Settings {
 pub struct QueryOptions {
     /// Whether tables for finding faults are visible.
     pub debug: bool,
+    /// Whether SQL came over Flight SQL, for those who look at the list of queries.
+    pub flight_sql: bool,
+    /// The most partitions it may read; a table that is read twice counts twice.
+    pub partitions_max: Option<u64>,
+    /// The most Parquet files it may read.
+    pub parquet_files_max: Option<u64>,
+}
+
+impl QueryOptions {
+    const fn type_of_sql(self) -> QueryType {
+        if self.flight_sql {
+            QueryType::FlightSql
+        } else {
+            QueryType::Sql
+        }
+    }
+
+    /// Refuses a query that is planned to read more than it may.
+    fn check(self, planned: &QueryStatistics) -> Result<(), QueryError> {
+        let beyond = |read: Option<u64>, max: Option<u64>| max.filter(|max| read > Some(*max));
+        if let Some(max) = beyond(planned.partitions, self.partitions_max) {
+            return Err(QueryError::Partitions(max));
+        }
+        if let Some(max) = beyond(planned.parquet_files, self.parquet_files_max) {
+            return Err(QueryError::ParquetFiles(max));
+        }
+        Ok(())
+    }
 }
 
 /// What a query will give, and what it needs.
@@ -112,7 +181,8 @@ pub struct QueryEngine {
     admission: Admission,
     planning: Arc<Semaphore>,
     running: Registry,
-    executor: Option<tokio::runtime::Handle>,
+    memory: Arc<Memory>,
+    executors: Option<Executors>,
 }
 
 impl QueryEngine {
@@ -130,18 +200,27 @@ impl QueryEngine {
         let runtime = runtime(&settings)?;
         let reader = Arc::new(ParquetReader::new(store, settings.footer_cache_bytes_max));
         let base = session::base_state(runtime, settings.target_partitions, settings.limits);
+        let mut base = base.map_err(QueryError::Start)?;
+        let places = settings.places();
+        let memory = Memory::new(settings.memory_bytes_max, places.heavy_max);
+        let sorts = settings.target_partitions.max(1) * 4;
+        base.config_mut()
+            .options_mut()
+            .execution
+            .sort_spill_reservation_bytes = SORT_MERGE_BYTES_MAX.min(memory.share() / sorts);
         Ok(Self {
-            base: Arc::new(base.map_err(QueryError::Start)?),
-            running: Registry::new(Arc::clone(&clock)),
+            base: Arc::new(base),
+            running: Registry::new(Arc::clone(&clock), settings.timeout),
             sources: Arc::new(Sources {
                 catalog,
                 reader,
                 unpersisted,
                 clock,
             }),
-            admission: Admission::new(settings.running_max, settings.queued_max),
-            planning: Arc::new(Semaphore::new(settings.target_partitions.max(1))),
-            executor: settings.executor,
+            admission: Admission::new(places),
+            planning: Arc::new(Semaphore::new(planned_max(settings.target_partitions))),
+            memory: Arc::new(memory),
+            executors: settings.executors,
         })
     }
 
@@ -155,12 +234,14 @@ impl QueryEngine {
         database: &DatabaseName,
         text: &str,
         params: Params,
-        _options: QueryOptions,
+        options: QueryOptions,
     ) -> Result<QueryOutput, QueryError> {
         let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
-        let entry = self.running.enter(&database, &text);
-        let killed = entry.signal();
-        let planned = self.plan(async move {
+        let query_type = options.type_of_sql();
+        let entry = self.running.enter(&database, &text, query_type);
+        let query = entry.in_progress();
+        let planned = self.plan(async move |ticket| {
+            query.progress.planning_begins();
             let session = engine.session(&database).await?;
             let plan = session.sql(&text).await?;
             let plan = plan
@@ -168,7 +249,9 @@ impl QueryEngine {
                 .map_err(QueryError::Planning)?;
             let plan =
                 gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
-            engine.run(&session, plan, None, killed).await
+            engine
+                .run(&session, plan, None, query, ticket, options)
+                .await
         });
         entry.plan(Box::pin(planned)).await
     }
@@ -184,7 +267,7 @@ impl QueryEngine {
         text: &str,
     ) -> Result<SqlDescription, QueryError> {
         let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
-        self.plan(async move {
+        self.plan(async move |_ticket| {
             let session = engine.session(&database).await?;
             let mut plan = session.sql(&text).await?;
             let parameters = parameters(&plan)?;
@@ -200,18 +283,19 @@ impl QueryEngine {
         .await
     }
 
-    /// Runs the planning of a query where queries run: it may take long and recurse deeply. No more than
-    /// there are cores at a time; the others wait.
-    pub(crate) async fn plan<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
-    ) -> Result<T, QueryError> {
-        let Some(executor) = &self.executor else {
-            return work.await;
+    /// Takes a place in the queue and runs the planning of a query where queries are planned: it may take long and
+    /// recurse deeply. Only a few are planned at a time; the others wait.
+    pub(crate) async fn plan<T, F>(&self, work: impl FnOnce(Ticket) -> F) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, QueryError>> + Send + 'static,
+    {
+        let ticket = self.admission.enter()?;
+        let Some(executors) = &self.executors else {
+            return work(ticket).await;
         };
-        // The semaphore is never closed.
-        let _place = self.planning.acquire().await;
-        let mut task = AbortOnDrop(executor.spawn(work));
+        let _place = ticket.wait(&self.planning).await?;
+        let mut task = AbortOnDrop(executors.light.spawn(work(ticket)));
         match (&mut task.0).await {
             Ok(result) => result,
             Err(error) => Err(QueryError::Planning(DataFusionError::ExecutionJoin(
@@ -224,6 +308,12 @@ impl QueryEngine {
     /// and whose rows are not all read yet.
     pub fn running(&self) -> Vec<RunningQuery> {
         self.running.queries()
+    }
+
+    /// The queries of a database, or of all databases, in the order in which they came: those in progress, and the
+    /// last thousand that have ended within a day.
+    pub fn queries(&self, database: Option<&DatabaseName>) -> Vec<QueryRecord> {
+        self.running.records(database)
     }
 
     /// Ends a query: its planning or its stream fails with [`QueryError::Killed`]. Its memory and its threads
@@ -262,36 +352,60 @@ impl QueryEngine {
         session: &Session,
         plan: LogicalPlan,
         schema: Option<SchemaRef>,
-        killed: KillSignal,
+        query: InProgress,
+        ticket: Ticket,
+        options: QueryOptions,
     ) -> Result<QueryOutput, QueryError> {
-        let ticket = self.admission.enter()?;
+        query.progress.logically_planned();
         let physical = session.state().create_physical_plan(&plan).await;
         let physical = physical.map_err(QueryError::Planning)?;
         let schema = schema.unwrap_or_else(|| without_views(physical.schema()));
-        let context = session.state().task_ctx();
+        let weight = weight(&physical);
+        let memory = Arc::new(QueryMemory::new(Arc::clone(&self.memory), weight));
+        let context = context(session, &memory);
+        query.progress.planned(Arc::clone(&physical), memory);
+        options.check(&query.progress.statistics())?;
+        let executor = self.executors.as_ref().map(|executors| match weight {
+            Weight::Light => executors.light.clone(),
+            Weight::Heavy => executors.heavy.clone(),
+        });
         Ok(run(
-            physical,
-            context,
-            schema,
-            ticket,
-            self.executor.clone(),
-            killed,
+            physical, context, schema, ticket, weight, executor, query,
         ))
     }
 }
 
-/// Memory and disk that all queries share.
+/// What the operators of a query share, with the memory of this query.
+fn context(session: &Session, memory: &Arc<QueryMemory>) -> Arc<TaskContext> {
+    let runtime = RuntimeEnv {
+        memory_pool: Arc::clone(memory) as Arc<dyn MemoryPool>,
+        ..session.state().runtime_env().as_ref().clone()
+    };
+    Arc::new(TaskContext::from(session.state()).with_runtime(Arc::new(runtime)))
+}
+
+impl Settings {
+    fn places(&self) -> Places {
+        let cores = self.target_partitions.max(HEAVY_MIN);
+        let by_memory = (self.memory_bytes_max / SHARE_BYTES_MIN).max(1);
+        // One place at least is for light queries, if there is more than one.
+        let heavy_max = cores.min(by_memory).min(self.running_max.saturating_sub(1));
+        Places {
+            running_max: self.running_max,
+            heavy_max: heavy_max.max(1),
+            queued_max: self.queued_max,
+            patience: self.queue_timeout,
+        }
+    }
+}
+
+/// The disk that all queries share. Memory is given to each query by itself.
 fn runtime(settings: &Settings) -> Result<Arc<RuntimeEnv>, QueryError> {
-    let pool = FairSpillPool::new(settings.memory_bytes_max);
     let disk = match &settings.spill_directory {
         Some(directory) => DiskManagerMode::Directories(vec![directory.clone()]),
         None => DiskManagerMode::OsTmpDirectory,
     };
     RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(TrackConsumersPool::new(
-            pool,
-            MEMORY_CONSUMERS_NAMED,
-        )))
         .with_disk_manager_builder(
             DiskManagerBuilder::default()
                 .with_mode(disk)

@@ -1,7 +1,7 @@
 //! Why a query failed, and what the one who asked can do about it.
 
-use crate::running::Killed;
-use crate::{hints, scan};
+use crate::running::Stopped;
+use crate::{advice, scan};
 use datafusion::error::DataFusionError;
 use std::error::Error;
 use watershed_catalog::CatalogError;
@@ -17,7 +17,7 @@ pub enum QueryError {
     #[error("Error while planning query: {0}")]
     Catalog(#[source] CatalogError),
     /// The query can't be planned: syntax, unknown names, types, a statement that is not allowed.
-    #[error("Error while planning query: {}", hints::text(.0))]
+    #[error("Error while planning query: {}", advice::text(.0))]
     Planning(#[source] DataFusionError),
     /// The plan failed while it ran.
     #[error("Error while executing query: {}", .0.strip_backtrace())]
@@ -25,6 +25,17 @@ pub enum QueryError {
     /// Somebody has killed the query.
     #[error("query killed")]
     Killed,
+    /// The query took too long.
+    #[error(
+        "the query has taken longer than {seconds} s; ask for a shorter time or fewer columns, or let queries take longer with --query-timeout"
+    )]
+    Timeout {
+        /// The most a query may take.
+        seconds: u64,
+    },
+    /// The query needs more memory, or more room on disk, than there is for it. This is the whole text.
+    #[error("Error while executing query: {0}")]
+    Exhausted(String),
     /// An InfluxQL statement can't be planned; this is the whole text.
     #[error("{0}")]
     Statement(String),
@@ -33,6 +44,12 @@ pub enum QueryError {
         "Error while planning query: Unable to infer the type of parameter '{0}' in prepared statement"
     )]
     ParameterType(String),
+    /// It would read more partitions than whoever asks wants to allow.
+    #[error("Query would process more than {0} partitions")]
+    Partitions(u64),
+    /// It would read more files than whoever asks wants to allow.
+    #[error("Query would process more than {0} parquet files")]
+    ParquetFiles(u64),
     /// Too many queries wait already.
     #[error("too many queries: {running} are running and {queued} are waiting; try again later")]
     Queue {
@@ -40,6 +57,14 @@ pub enum QueryError {
         running: usize,
         /// The most queries that wait.
         queued: usize,
+    },
+    /// The query waited too long for its turn.
+    #[error(
+        "the query has waited {seconds} s for its turn; try again later, or let queries wait longer with --query-queue-timeout"
+    )]
+    QueueTimeout {
+        /// The most a query waits.
+        seconds: u64,
     },
     /// The machine did not give what the engine needs to start.
     #[error("start the query engine")]
@@ -56,16 +81,29 @@ impl QueryError {
             Self::ParameterType(_) | Self::Statement(_) => ErrorKind::Invalid,
             // Not worth another try as it is: whoever killed it would have to do so again.
             Self::Killed => ErrorKind::Conflict,
-            Self::Queue { .. } => ErrorKind::Exhausted,
+            // Another time there may be more of what was too little now.
+            Self::Queue { .. }
+            | Self::QueueTimeout { .. }
+            | Self::Timeout { .. }
+            | Self::Partitions(_)
+            | Self::ParquetFiles(_)
+            | Self::Exhausted(_) => ErrorKind::Exhausted,
             Self::Start(_) => ErrorKind::Internal,
         }
     }
 
     /// What an error in a stream of rows says.
     pub fn execution(error: DataFusionError) -> Self {
-        match error.find_root() {
-            DataFusionError::External(cause) if cause.is::<Killed>() => Self::Killed,
-            _ => Self::Execution(error),
+        if let Some(stopped) = stopped(&error) {
+            return match stopped {
+                Stopped::Killed => Self::Killed,
+                Stopped::Timeout { seconds } => Self::Timeout { seconds },
+                Stopped::QueueTimeout { seconds } => Self::QueueTimeout { seconds },
+            };
+        }
+        match exhausted(&error) {
+            Some(text) => Self::Exhausted(text),
+            None => Self::Execution(error),
         }
     }
 
@@ -77,6 +115,31 @@ impl QueryError {
         }
     }
 }
+
+/// Whether the engine has ended the query itself.
+pub(crate) fn stopped(error: &DataFusionError) -> Option<Stopped> {
+    match error.find_root() {
+        DataFusionError::External(cause) => cause.downcast_ref::<Stopped>().copied(),
+        _ => None,
+    }
+}
+
+/// The text about memory or disk that are used up. What DataFusion says around it is about settings that nobody
+/// has here.
+fn exhausted(error: &DataFusionError) -> Option<String> {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(text) => Some(text.clone()),
+        DataFusionError::IoError(error) if error.to_string().contains(SPILL_LIMIT) => Some(
+            "the query puts more rows aside on disk than there is room for; ask for a shorter time, fewer groups or \
+             fewer columns, try again when fewer queries run, or give queries more room with --query-spill-bytes-max"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// How DataFusion's error about the limit of spilled bytes is known from those of the disk.
+const SPILL_LIMIT: &str = "max_temp_directory_size";
 
 /// The kind of the root cause of an error of the engine.
 ///

@@ -7,6 +7,7 @@ pub(crate) mod gap_fill_markers;
 mod influx_regex;
 mod integers;
 mod selector;
+mod sleep;
 mod to_timestamp;
 mod tz;
 pub(crate) mod wall_clock;
@@ -26,7 +27,12 @@ use std::sync::Arc;
 
 /// Adds the functions to those of the state; ours win over those of the same name.
 pub(crate) fn register(mut state: SessionState) -> Result<SessionState> {
-    let scalars = [to_timestamp::to_timestamp(), tz(), date_bin_wallclock()];
+    let scalars = [
+        to_timestamp::to_timestamp(),
+        tz(),
+        date_bin_wallclock(),
+        sleep::sleep(),
+    ];
     let scalars = scalars.into_iter().chain(gap_fill_markers::all());
     for function in scalars.chain(influx_regex::all()) {
         state.register_udf(function)?;

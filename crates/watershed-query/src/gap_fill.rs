@@ -14,7 +14,7 @@ mod grid;
 mod group;
 pub(crate) mod sql;
 
-pub(crate) use exec::GapFillPlanner;
+pub(crate) use exec::{GapFillPlanner, buckets};
 pub(crate) use grid::{Grid, Step};
 
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
@@ -44,6 +44,8 @@ pub(crate) enum Fill {
 pub(crate) struct Spec {
     /// What rows belong together.
     pub(crate) groups: Vec<usize>,
+    /// Columns of which all rows of a group have the same value, which its inserted rows get, too.
+    pub(crate) constants: Vec<usize>,
     /// The start of the bucket of each row: a timestamp in nanoseconds, with or without a zone.
     pub(crate) time: usize,
     /// The buckets there shall be.
@@ -61,9 +63,14 @@ impl Spec {
         named.map_or(&Fill::Null, |(_, fill)| fill)
     }
 
+    /// Whether all rows of a group have the same value in the column.
+    fn is_of_group(&self, column: usize) -> bool {
+        self.groups.contains(&column) || self.constants.contains(&column)
+    }
+
     /// Whether the node gives the column a value in inserted rows by itself.
     fn is_key(&self, column: usize) -> bool {
-        column == self.time || self.groups.contains(&column)
+        column == self.time || self.is_of_group(column)
     }
 }
 
@@ -86,6 +93,7 @@ impl GapFill {
         let named = spec
             .groups
             .iter()
+            .chain(&spec.constants)
             .chain([&spec.time])
             .chain(spec.fills.iter().map(|f| &f.0));
         if let Some(beyond) = named.copied().find(|at| *at >= columns) {

@@ -20,6 +20,7 @@ mod error;
 mod expr;
 mod forecast;
 mod functions;
+mod hints;
 mod integral;
 mod plan;
 mod random_order;
@@ -27,6 +28,7 @@ mod relation;
 mod result;
 mod scalar;
 mod select;
+mod series_limit;
 mod show;
 mod time_range;
 mod types;
@@ -34,6 +36,9 @@ mod windows;
 
 pub(crate) use windows::SeriesWindowPlanner;
 
+pub use hints::hints;
+
+use crate::running::QueryType;
 use crate::session::Session;
 use crate::{QueryEngine, QueryError, QueryOptions, QueryOutput};
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -60,19 +65,28 @@ impl QueryEngine {
         &self,
         database: &DatabaseName,
         statement: &Statement,
-        _options: QueryOptions,
+        options: QueryOptions,
     ) -> std::result::Result<QueryOutput, QueryError> {
         let (engine, database, statement) = (self.clone(), database.clone(), statement.clone());
-        let entry = self.registry().enter(&database, &statement);
-        let killed = entry.signal();
-        let planned = self.plan(async move {
+        let query_type = QueryType::InfluxQl;
+        let entry = self.registry().enter(&database, &statement, query_type);
+        let query = entry.in_progress();
+        let planned = self.plan(async move |ticket| {
+            query.progress.planning_begins();
             let session = engine.session(&database).await?;
             let planner = Planner {
                 session: &session,
                 now: now(&session),
             };
-            let result::Statement { plan, schema } = planner.statement(&statement)?;
-            engine.run(&session, plan, Some(schema), killed).await
+            let result::Statement {
+                plan,
+                schema,
+                series,
+            } = planner.statement(&statement)?;
+            let output = engine
+                .run(&session, plan, Some(schema), query, ticket, options)
+                .await?;
+            Ok(series_limit::checked(output, series, session.limits()))
         });
         entry.plan(Box::pin(planned)).await
     }
@@ -138,7 +152,12 @@ impl Planner<'_> {
 
     fn top_select(&self, select: &Select) -> Result<result::Statement> {
         let (query, parts) = self.select(select, &Scope::default())?;
-        result::statement(parts, &query)
+        let statement = result::statement(parts, &query)?;
+        let schema = hints::with_hints(self, select, statement.schema);
+        Ok(result::Statement {
+            schema,
+            ..statement
+        })
     }
 
     fn explain(&self, explain: &Explain) -> Result<result::Statement> {
@@ -147,7 +166,7 @@ impl Planner<'_> {
             .explain(explain.verbose, explain.analyze)?
             .build()?;
         let schema = Arc::new(plan.schema().as_arrow().clone());
-        Ok(result::Statement { plan, schema })
+        Ok(result::Statement::new(plan, schema))
     }
 
     /// The rows of a statement, for each table in name order.

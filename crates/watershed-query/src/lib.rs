@@ -7,40 +7,47 @@
 //!    [`influxql`].
 //! 3. Both end in the same leaf, [`scan`]: files and unpersisted rows of one table, pruned, and
 //!    merged where they may hold the same key.
-//! 4. [`QueryEngine`] runs the physical plan under a limit of running queries and of memory, and hands
-//!    back a stream of record batches. Meanwhile the query is in the list of [`running`], where it can be
-//!    killed.
+//! 4. [`QueryEngine`] runs the physical plan under a limit of running queries ([`admission`]) and of [`memory`],
+//!    and hands back a stream of record batches. Plans that are expected to be soon done ([`weight`]) do not wait
+//!    for others. Meanwhile the query is in the list of [`running`], where it can be killed, with what it takes
+//!    ([`statistics`]).
 //!
 //! **Invariant:** this crate does not know who keeps the unpersisted rows ([`UnpersistedRows`]) nor who
 //! asks; it never writes.
 
 mod admission;
+mod advice;
 mod catalog;
 mod engine;
 mod error;
 mod functions;
 mod gap_fill;
-mod hints;
 mod in_order;
 mod influxql;
 mod limits;
+mod memory;
 mod output;
 mod params;
+mod physical_rules;
 mod planner;
 mod running;
 mod runs;
 mod scan;
 mod session;
 mod set_comparison;
+mod statistics;
 mod table;
 mod unpersisted;
 mod views;
+mod weight;
 
 pub use catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA};
-pub use engine::{QueryEngine, QueryOptions, Settings, SqlDescription, TableListing};
+pub use engine::{Executors, QueryEngine, QueryOptions, Settings, SqlDescription, TableListing};
 pub use error::QueryError;
+pub use influxql::hints;
 pub use limits::Limits;
 pub use output::QueryOutput;
 pub use params::{ParamValue, Params};
-pub use running::RunningQuery;
+pub use running::{QueryRecord, QueryType, RunningQuery};
+pub use statistics::{Phase, QueryProgress, QueryStatistics, UnpersistedStatistics};
 pub use unpersisted::{UnpersistedError, UnpersistedPiece, UnpersistedRows};

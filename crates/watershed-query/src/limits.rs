@@ -1,7 +1,7 @@
 //! How much one query may ask for, whatever memory there is.
 //!
 //! All but the buckets are of InfluxQL, where a short text may mean very much: a regular expression all
-//! tables, a `*` all columns. They are checked while the query is planned.
+//! tables, a `*` all columns. All but the series are checked while the query is planned.
 
 use datafusion::execution::config::SessionConfig;
 use std::sync::Arc;
@@ -12,6 +12,9 @@ pub struct Limits {
     /// Time buckets of one group when empty ones are filled: `GROUP BY time` of InfluxQL unless it says
     /// `fill(none)`, `date_bin_gapfill` of SQL. A year of seconds has 32 million.
     pub buckets_max: u64,
+    /// Series of an InfluxQL result: tables and groups of the outermost `SELECT`. The only limit that is found out
+    /// while rows come, so that the error may stand behind some of them.
+    pub series_max: u64,
     /// Tables and subqueries in one `FROM`, after regular expressions are expanded.
     pub tables_max: usize,
     /// Columns of one `SELECT`, after wildcards and regular expressions are expanded.
@@ -24,6 +27,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             buckets_max: 100_000_000,
+            series_max: 10_000_000,
             tables_max: 1_000,
             columns_max: 10_000,
             subquery_depth_max: 32,
@@ -49,6 +53,20 @@ impl Limits {
         Err(format!(
             "max-select-buckets limit exceeded: ({buckets}/{}); ask for a shorter time range or longer buckets",
             self.buckets_max
+        ))
+    }
+
+    /// Checks the series of a result so far. The text begins as that of InfluxDB 1.x.
+    ///
+    /// # Errors
+    /// The text for the client.
+    pub(crate) fn check_series(&self, series: u64) -> Result<(), String> {
+        if series <= self.series_max {
+            return Ok(());
+        }
+        Err(format!(
+            "max-select-series limit exceeded: ({series}/{}); group by fewer tags, or narrow down with WHERE or SLIMIT",
+            self.series_max
         ))
     }
 

@@ -1,18 +1,19 @@
 //! What a query gives back, and how it is run.
 
-use crate::admission::{Permit, Ticket};
-use crate::running::KillSignal;
+use crate::admission::{Permit, Ticket, Weight};
+use crate::running::{InProgress, StopSignal, Stopped};
 use crate::views::as_plain;
+use crate::{QueryError, QueryProgress};
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit, TimestampNanosecondType};
-use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -32,6 +33,30 @@ pub struct QueryOutput {
     /// stream waits for its turn first, and dropping it cancels the query. An error is the last item;
     /// [`QueryError::execution`](crate::QueryError::execution) tells its kind.
     pub stream: SendableRecordBatchStream,
+    /// What the query takes. Complete when the stream has given its last item; the default for what is no
+    /// query of the engine.
+    pub progress: QueryProgress,
+    pub(crate) executor: Option<Handle>,
+}
+
+impl QueryOutput {
+    /// Rows that are there already, without a query.
+    pub fn without_query(stream: SendableRecordBatchStream) -> Self {
+        Self {
+            schema: stream.schema(),
+            stream,
+            progress: QueryProgress::default(),
+            executor: None,
+        }
+    }
+
+    /// The runtime that computes the rows, for those who have work to do with them that keeps a thread busy.
+    ///
+    /// # Panics
+    /// Outside of a runtime, if the engine has none of its own for queries.
+    pub fn executor(&self) -> Handle {
+        self.executor.clone().unwrap_or_else(Handle::current)
+    }
 }
 
 impl fmt::Debug for QueryOutput {
@@ -51,17 +76,20 @@ pub(crate) fn run(
     context: Arc<TaskContext>,
     schema: SchemaRef,
     ticket: Ticket,
+    weight: Weight,
     executor: Option<Handle>,
-    killed: KillSignal,
+    query: InProgress,
 ) -> QueryOutput {
+    let InProgress { stop, progress } = query;
+    let (running, of_output) = (progress.clone(), executor.clone());
     let start = async move {
-        let Some(permit) = ticket.turn().await else {
-            return Err(internal_datafusion_err!("the query engine has stopped"));
-        };
+        let waiting = Instant::now();
+        let permit = ticket.turn(weight).await.map_err(in_stream)?;
+        running.turn(waiting.elapsed());
         // Operators spawn tasks when they are started, so the start must be on the executor too.
         let start = move || Ok(holding(permit, execute_stream(plan, context)?.boxed()));
         match executor {
-            Some(executor) => Ok(on(&executor, start, killed)),
+            Some(executor) => Ok(on(&executor, start, stop)),
             None => start(),
         }
     };
@@ -70,7 +98,20 @@ pub(crate) fn run(
         .try_flatten()
         .and_then(move |batch| futures::future::ready(conform(&batch, &conform_to)));
     let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-    QueryOutput { schema, stream }
+    QueryOutput {
+        schema,
+        stream,
+        progress,
+        executor: of_output,
+    }
+}
+
+/// The error of a query that does not get its turn, as an item of its rows.
+fn in_stream(error: QueryError) -> DataFusionError {
+    match error {
+        QueryError::QueueTimeout { seconds } => Stopped::QueueTimeout { seconds }.into(),
+        other => DataFusionError::External(Box::new(other)),
+    }
 }
 
 /// The same rows; the permit is given back with the stream.
@@ -129,7 +170,7 @@ impl<T> Drop for AbortOnDrop<T> {
 fn on(
     executor: &Handle,
     start: impl FnOnce() -> Result<Batches> + Send + 'static,
-    mut killed: KillSignal,
+    mut stop: StopSignal,
 ) -> Batches {
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     let work = async move {
@@ -155,7 +196,7 @@ fn on(
     };
     let task = executor.spawn(async move {
         tokio::select! {
-            () = killed.wait() => {}
+            _ = stop.wait() => {}
             () = work => {}
         }
     });

@@ -1,27 +1,60 @@
 //! The queries in progress: who wants to can see them, and end them by their number.
 //!
 //! 1. [`Registry::enter`] gives a query a number and lists it, before it is planned;
-//! 2. [`Entry::plan`] ends its planning and [`Entry::watch`] its stream when it is killed;
-//! 3. the list forgets it when its [`Entry`] is dropped: at its end, on an error, and when its client
-//!    goes away.
+//! 2. [`Entry::plan`] ends its planning and [`Entry::watch`] its stream when it is killed or has taken too long;
+//! 3. it leaves the list when its [`Entry`] is dropped: at its end, on an error, and when its client
+//!    goes away;
+//! 4. what it has taken is kept for a while beside the list, of the last [`FINISHED_MAX`] queries.
 //!
 //! The list is as long as there are requests in progress, and holds at most [`TEXT_BYTES_MAX`] bytes of the
 //! text of each.
 
-use crate::{QueryError, QueryOutput};
+use crate::error::stopped;
+use crate::statistics::Phase;
+use crate::{QueryError, QueryOutput, QueryProgress, QueryStatistics};
 use datafusion::common::DataFusionError;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt as _;
 use futures::stream;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use watershed_model::{Clock, DatabaseName, Timestamp};
 
 /// The most bytes of a query's text that are kept.
 const TEXT_BYTES_MAX: usize = 4096;
+
+/// Queries that have ended and are still known.
+const FINISHED_MAX: usize = 1000;
+
+/// How long they are known.
+const FINISHED_NANOS_MAX: i64 = 24 * 3_600 * 1_000_000_000;
+
+/// How a query was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryType {
+    /// SQL, as such.
+    Sql,
+    /// SQL over Flight SQL.
+    FlightSql,
+    /// InfluxQL.
+    InfluxQl,
+}
+
+impl QueryType {
+    /// The word of `system.queries`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sql => "sql",
+            Self::FlightSql => "flightsql",
+            Self::InfluxQl => "influxql",
+        }
+    }
+}
 
 /// A query in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,21 +65,46 @@ pub struct RunningQuery {
     pub database: DatabaseName,
     /// Its text. A long one is cut and ends in `...`; an InfluxQL statement is as it is printed.
     pub text: Arc<str>,
+    /// How it was asked.
+    pub query_type: QueryType,
     /// When it came.
     pub started: Timestamp,
     /// Whether it was killed. It is listed until its reader has been told so, or is gone.
     pub killed: bool,
 }
 
-/// Somebody has killed the query.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("query killed")]
-pub(crate) struct Killed;
+/// A query in progress or ended, and what it has taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryRecord {
+    /// Which it is.
+    pub query: RunningQuery,
+    /// What it has taken.
+    pub statistics: QueryStatistics,
+}
+
+/// The engine has ended the query itself. The texts for clients are those of [`QueryError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stopped {
+    #[error("query killed")]
+    Killed,
+    #[error("the query has taken {seconds} s")]
+    Timeout { seconds: u64 },
+    #[error("the query has waited {seconds} s")]
+    QueueTimeout { seconds: u64 },
+}
+
+impl From<Stopped> for DataFusionError {
+    fn from(stopped: Stopped) -> Self {
+        Self::External(Box::new(stopped))
+    }
+}
 
 /// The list.
 #[derive(Debug, Clone)]
 pub(crate) struct Registry {
     clock: Arc<dyn Clock>,
+    /// How long a query may take.
+    timeout: Option<Duration>,
     list: Arc<Mutex<List>>,
 }
 
@@ -54,27 +112,49 @@ pub(crate) struct Registry {
 struct List {
     last_id: u64,
     queries: BTreeMap<u64, Listed>,
+    /// Those that have ended, the last one last, with the time of their end.
+    finished: VecDeque<(Timestamp, QueryRecord)>,
 }
 
 #[derive(Debug)]
 struct Listed {
     query: RunningQuery,
+    progress: QueryProgress,
     kill: watch::Sender<bool>,
 }
 
+impl List {
+    /// Forgets what ended too long ago.
+    fn forget(&mut self, now: Timestamp) {
+        let oldest = now.nanos().saturating_sub(FINISHED_NANOS_MAX);
+        while let Some((ended, _)) = self.finished.front()
+            && (ended.nanos() < oldest || self.finished.len() > FINISHED_MAX)
+        {
+            self.finished.pop_front();
+        }
+    }
+}
+
 impl Registry {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, timeout: Option<Duration>) -> Self {
         Self {
             clock,
+            timeout,
             list: Arc::default(),
         }
     }
 
     /// Lists a query until the entry is dropped.
-    pub(crate) fn enter(&self, database: &DatabaseName, text: &impl fmt::Display) -> Entry {
+    pub(crate) fn enter(
+        &self,
+        database: &DatabaseName,
+        text: &impl fmt::Display,
+        query_type: QueryType,
+    ) -> Entry {
         let text = cut(text);
         let started = self.clock.now();
         let (kill, killed) = watch::channel(false);
+        let progress = QueryProgress::received();
         let mut list = self.list.lock();
         list.last_id += 1;
         let id = list.last_id;
@@ -82,14 +162,24 @@ impl Registry {
             id,
             database: database.clone(),
             text,
+            query_type,
             started,
             killed: false,
         };
-        list.queries.insert(id, Listed { query, kill });
+        let listed = Listed {
+            query,
+            progress: progress.clone(),
+            kill,
+        };
+        list.queries.insert(id, listed);
         Entry {
             id,
-            list: Arc::clone(&self.list),
-            killed: KillSignal(killed),
+            registry: self.clone(),
+            stop: StopSignal {
+                killed,
+                deadline: self.timeout.map(Deadline::after),
+            },
+            progress,
         }
     }
 
@@ -97,6 +187,26 @@ impl Registry {
     pub(crate) fn queries(&self) -> Vec<RunningQuery> {
         let list = self.list.lock();
         list.queries.values().map(|l| l.query.clone()).collect()
+    }
+
+    /// The queries of a database, or of all: those in progress and those that have ended not long ago, in the
+    /// order in which they came.
+    pub(crate) fn records(&self, database: Option<&DatabaseName>) -> Vec<QueryRecord> {
+        let now = self.clock.now();
+        let mut list = self.list.lock();
+        list.forget(now);
+        let wanted = |query: &RunningQuery| database.is_none_or(|name| query.database == *name);
+        let finished = list.finished.iter().map(|(_, record)| record);
+        let finished = finished.filter(|record| wanted(&record.query)).cloned();
+        let mut records: Vec<QueryRecord> = finished.collect();
+        let running = list.queries.values().filter(|l| wanted(&l.query));
+        records.extend(running.map(|listed| QueryRecord {
+            query: listed.query.clone(),
+            statistics: listed.progress.statistics(),
+        }));
+        drop(list);
+        records.sort_by_key(|record| record.query.id);
+        records
     }
 
     /// Ends a query. False when there is none of that number.
@@ -135,21 +245,60 @@ impl fmt::Write for Beginning {
     }
 }
 
-/// Tells that a query was killed.
+/// Tells that a query has to end.
 #[derive(Debug, Clone)]
-pub(crate) struct KillSignal(watch::Receiver<bool>);
+pub(crate) struct StopSignal {
+    killed: watch::Receiver<bool>,
+    deadline: Option<Deadline>,
+}
 
-impl KillSignal {
-    /// Resolves when the query is killed, and never otherwise.
-    pub(crate) async fn wait(&mut self) {
-        if self.0.wait_for(|killed| *killed).await.is_err() {
-            // The query has ended in another way.
-            std::future::pending::<()>().await;
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    seconds: u64,
+}
+
+impl Deadline {
+    fn after(timeout: Duration) -> Self {
+        Self {
+            at: Instant::now() + timeout,
+            seconds: timeout.as_secs(),
         }
     }
 
-    fn is_set(&self) -> bool {
-        *self.0.borrow()
+    const fn stopped(self) -> Stopped {
+        Stopped::Timeout {
+            seconds: self.seconds,
+        }
+    }
+}
+
+impl StopSignal {
+    /// Resolves when the query is killed or its time is over, and never otherwise.
+    pub(crate) async fn wait(&mut self) -> Stopped {
+        let killed = async {
+            if self.killed.wait_for(|killed| *killed).await.is_err() {
+                // The query has ended in another way.
+                std::future::pending::<()>().await;
+            }
+            Stopped::Killed
+        };
+        let Some(deadline) = self.deadline else {
+            return killed.await;
+        };
+        tokio::select! {
+            biased;
+            stopped = killed => stopped,
+            () = tokio::time::sleep_until(deadline.at) => deadline.stopped(),
+        }
+    }
+
+    fn now(&self) -> Option<Stopped> {
+        if *self.killed.borrow() {
+            return Some(Stopped::Killed);
+        }
+        let deadline = self.deadline?;
+        (deadline.at <= Instant::now()).then(|| deadline.stopped())
     }
 }
 
@@ -157,20 +306,42 @@ impl KillSignal {
 #[derive(Debug)]
 pub(crate) struct Entry {
     id: u64,
-    list: Arc<Mutex<List>>,
-    killed: KillSignal,
+    registry: Registry,
+    stop: StopSignal,
+    progress: QueryProgress,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.list.lock().queries.remove(&self.id);
+        // Whatever has not ended in another way has lost its reader.
+        self.progress.end(Phase::Cancel);
+        let now = self.registry.clock.now();
+        let mut list = self.registry.list.lock();
+        if let Some(listed) = list.queries.remove(&self.id) {
+            let record = QueryRecord {
+                query: listed.query,
+                statistics: listed.progress.statistics(),
+            };
+            list.finished.push_back((now, record));
+            list.forget(now);
+        }
     }
+}
+
+/// A query for those who do the work on other threads.
+#[derive(Debug, Clone)]
+pub(crate) struct InProgress {
+    pub(crate) stop: StopSignal,
+    pub(crate) progress: QueryProgress,
 }
 
 impl Entry {
     /// For those who do the work on other threads.
-    pub(crate) fn signal(&self) -> KillSignal {
-        self.killed.clone()
+    pub(crate) fn in_progress(&self) -> InProgress {
+        InProgress {
+            stop: self.stop.clone(),
+            progress: self.progress.clone(),
+        }
     }
 
     /// Waits for `planned`, but no longer than the query lives, and keeps the query in the list until its
@@ -180,34 +351,71 @@ impl Entry {
         planned: impl Future<Output = Result<QueryOutput, QueryError>>,
     ) -> Result<QueryOutput, QueryError> {
         tokio::select! {
-            () = self.killed.wait() => Err(QueryError::Killed),
-            output = planned => output.map(|output| self.watch(output)),
+            stopped = self.stop.wait() => {
+                self.progress.end(phase_of(stopped));
+                Err(QueryError::execution(stopped.into()))
+            }
+            output = planned => match output {
+                Ok(output) => Ok(self.watch(output)),
+                Err(error) => {
+                    self.progress.end(Phase::Fail);
+                    Err(error)
+                }
+            },
         }
     }
 
     /// The same rows; a kill is their last item.
     fn watch(self, output: QueryOutput) -> QueryOutput {
-        let QueryOutput { schema, stream } = output;
+        let QueryOutput {
+            schema,
+            stream,
+            progress,
+            executor,
+        } = output;
         let rows = stream::unfold(Some((stream, self)), |state| async move {
             let (mut rows, mut entry) = state?;
-            tokio::select! {
+            let item = tokio::select! {
                 biased;
-                () = entry.killed.wait() => Some((Err(killed()), None)),
+                stopped = entry.stop.wait() => Some(Err(stopped.into())),
                 batch = rows.next() => match batch {
-                    Some(batch) => Some((batch, Some((rows, entry)))),
                     // Whoever computes the rows may have seen the signal first. These are not all of them.
-                    None if entry.killed.is_set() => Some((Err(killed()), None)),
-                    None => None,
+                    None => entry.stop.now().map(|stopped| Err(stopped.into())),
+                    some => some,
                 },
+            };
+            match item {
+                Some(Ok(batch)) => {
+                    entry.progress.gave(&batch);
+                    Some((Ok(batch), Some((rows, entry))))
+                }
+                Some(Err(error)) => {
+                    let phase = stopped(&error).map_or(Phase::Fail, phase_of);
+                    entry.progress.end(phase);
+                    Some((Err(error), None))
+                }
+                None => {
+                    entry.progress.end(Phase::Success);
+                    None
+                }
             }
         });
         let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-        QueryOutput { schema, stream }
+        QueryOutput {
+            schema,
+            stream,
+            progress,
+            executor,
+        }
     }
 }
 
-fn killed() -> DataFusionError {
-    DataFusionError::External(Box::new(Killed))
+/// How a query ends that is ended by the engine.
+const fn phase_of(stopped: Stopped) -> Phase {
+    match stopped {
+        Stopped::Killed => Phase::Cancel,
+        Stopped::Timeout { .. } | Stopped::QueueTimeout { .. } => Phase::Fail,
+    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use crate::catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA, catalog_list};
 use crate::functions;
 use crate::in_order::OrderedScans;
+use crate::physical_rules::physical_rules;
 use crate::planner;
 use crate::scan::Sources;
-use crate::{Limits, QueryError, hints, set_comparison};
+use crate::{Limits, QueryError, advice, set_comparison};
 use datafusion::catalog::TableProvider;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::{SQLOptions, SessionState};
@@ -35,6 +36,7 @@ pub(crate) fn base_state(
         .with_runtime_env(runtime)
         .with_default_features()
         .with_query_planner(Arc::new(planner::QueryPlanner))
+        .with_physical_optimizer_rules(physical_rules())
         .with_physical_optimizer_rule(Arc::new(OrderedScans))
         .build();
     functions::register(state)
@@ -133,7 +135,7 @@ impl Session {
         });
         plan.map_err(|error| {
             let tables = self.database.tables.keys().map(TableName::as_str);
-            QueryError::Planning(hints::with_hint(error, text, tables))
+            QueryError::Planning(advice::with_hint(error, text, tables))
         })
     }
 }

@@ -5,17 +5,28 @@
 //! between calls: tickets and handles of prepared statements carry all that is needed, and every call
 //! authenticates again, so any server behind a load balancer can answer it.
 
+mod action;
 mod command;
+mod ending;
 mod info;
+mod keys;
+mod metadata;
+mod placeholders;
+mod planning;
 mod prepared;
 mod results;
+mod sql_info;
 mod status;
 mod ticket;
+mod trailers;
+mod types;
+mod wire;
 
 use crate::auth::{Authorization, Identity, SchemeCase};
 use crate::http::HttpState;
 use crate::http::statement_database::prefix;
 use crate::http::statements;
+use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
 use arrow_flight::{
@@ -23,23 +34,30 @@ use arrow_flight::{
     HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaAsIpc, SchemaResult, Ticket,
 };
 use command::Plan;
-use datafusion::execution::SendableRecordBatchStream;
+use ending::{Cancellable, Ending};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use std::sync::Arc;
-use ticket::{Language, ReadTicket};
+use info::About;
+use metadata::Wire;
+use ticket::{Language, Read, ReadTicket};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
+use uuid::Uuid;
+use watershed_catalog::CatalogError;
 use watershed_influxql::{bind, parse_statements};
 use watershed_model::{Action as Right, DatabaseName};
-use watershed_query::{Params, QueryOptions, QueryOutput};
+use watershed_query::{Params, QueryError, QueryOptions, QueryOutput};
 
 /// The most bytes of one message from a client. The original takes 100 MiB.
 const MESSAGE_BYTES_MAX: usize = 100 << 20;
 
 /// The gRPC routes.
 pub(crate) fn routes(state: HttpState) -> axum::Router {
-    let service = FlightServiceServer::new(Flight { state })
+    let flight = Flight {
+        state,
+        cancellable: Cancellable::default(),
+    };
+    let service = FlightServiceServer::new(flight)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
         .send_compressed(tonic::codec::CompressionEncoding::Gzip);
@@ -61,6 +79,15 @@ pub(crate) fn routes(state: HttpState) -> axum::Router {
 #[derive(Debug, Clone)]
 struct Flight {
     state: HttpState,
+    cancellable: Cancellable,
+}
+
+/// What a call is about, once it is known who asks and that they may.
+struct Call<'a> {
+    identity: &'a Identity,
+    database: &'a DatabaseName,
+    metadata: &'a MetadataMap,
+    options: QueryOptions,
 }
 
 type Answer<T> = Result<Response<BoxStream<'static, Result<T, Status>>>, Status>;
@@ -91,48 +118,63 @@ impl Flight {
         }
     }
 
-    async fn query(
-        &self,
-        identity: &Identity,
-        database: &DatabaseName,
-        plan: &Plan,
-        debug: bool,
-    ) -> Result<QueryOutput, Status> {
+    async fn query(&self, call: &Call<'_>, plan: &Plan) -> Result<QueryOutput, Status> {
         let engine = &self.state.query;
-        let options = QueryOptions { debug };
+        let options = call.options;
         match plan {
             Plan::Sql { text, params } => {
-                let output = engine.sql(database, text, params.clone(), options).await;
-                output.map_err(|e| status::of_query(&e))
+                let output = engine.sql(call.database, text, params.clone(), options);
+                output.await.map_err(|e| status::of_query(&e))
             }
             Plan::InfluxQl { text, params } => {
                 let statement = influxql_statement(text, params)?;
                 let here =
-                    statements::answer_here(&self.state, identity, database, &statement).await;
-                if let Some(answer) = here {
-                    return answer.map_err(Status::invalid_argument);
+                    statements::answer_here(&self.state, call.identity, call.database, &statement);
+                if let Some(answer) = here.await {
+                    return answer.map_err(|text| status::of_statement(&text));
                 }
-                let output = engine.influxql(database, &statement, options).await;
+                let output = engine.influxql(call.database, &statement, options).await;
                 output.map_err(|e| status::of_query(&e))
             }
-            Plan::Metadata(command) => {
-                let batch =
-                    info::answer(engine, database, &self.state.settings.version, command).await?;
+            Plan::Metadata(question) => {
+                self.check_database(call.database).await?;
+                let batch = info::answer(&self.about(call)?, question).await?;
                 Ok(results::one_batch(batch))
             }
         }
     }
 
+    fn about<'a>(&'a self, call: &Call<'a>) -> Result<About<'a>, Status> {
+        Ok(About {
+            engine: &self.state.query,
+            database: call.database,
+            version: &self.state.settings.version,
+            base_table_type: metadata::base_table_type_of(call.metadata)?,
+        })
+    }
+
+    /// Refuses databases that are not there; not every question looks into them.
+    async fn check_database(&self, database: &DatabaseName) -> Result<(), Status> {
+        let error = match self.state.catalog.database(database).await {
+            Ok(_) => return Ok(()),
+            Err(CatalogError::DatabaseNotFound(_)) => {
+                QueryError::DatabaseNotFound(database.clone())
+            }
+            Err(error) => QueryError::Catalog(error),
+        };
+        Err(status::of_query(&error))
+    }
+
     /// The answer to `GetFlightInfo`: the schema and one ticket, to be used on the same connection.
-    async fn flight_info(&self, request: Request<FlightDescriptor>) -> Result<FlightInfo, Status> {
-        let (metadata, _, descriptor) = request.into_parts();
-        let database = ticket::database_of(&metadata)?;
-        let identity = self.reader(&metadata, &database).await?;
-        let debug = ticket::debug_of(&metadata);
-        let (plan, read) = self.planned(&metadata, &database, &descriptor, debug)?;
-        let schema = self.schema(&identity, &database, &plan, debug).await?;
+    async fn flight_info(
+        &self,
+        metadata: &MetadataMap,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo, Status> {
+        let (schema, ticket) = self.described(metadata, &descriptor).await?;
+        let ticket = ticket.with_id(Uuid::new_v4());
         let endpoint = FlightEndpoint::new().with_ticket(Ticket {
-            ticket: read.encode(),
+            ticket: ticket.encode(),
         });
         FlightInfo::new()
             .try_with_schema(&schema)
@@ -140,44 +182,93 @@ impl Flight {
             .map_err(|e| Status::internal(e.to_string()))
     }
 
-    fn planned(
+    /// The columns that a command gives, and the ticket that gives its rows.
+    async fn described(
         &self,
         metadata: &MetadataMap,
-        database: &DatabaseName,
         descriptor: &FlightDescriptor,
-        debug: bool,
-    ) -> Result<(Plan, ReadTicket), Status> {
-        let message = command::of_descriptor(descriptor)?;
-        let language = ticket::language_of(metadata);
-        let plan = command::plan(&message, language)?;
-        let read = match &plan {
-            Plan::InfluxQl { text, .. } => {
-                ReadTicket::text(database, text, Language::InfluxQl, debug)
-            }
-            Plan::Sql { .. } | Plan::Metadata(_) => ReadTicket::command(database, &message, debug),
+    ) -> Result<(SchemaRef, ReadTicket), Status> {
+        let wire = Wire::of(metadata)?;
+        let database = metadata::database_of(metadata)?;
+        let identity = self.reader(metadata, &database).await?;
+        let call = Call {
+            identity: &identity,
+            database: &database,
+            metadata,
+            options: metadata::options_of(metadata),
         };
-        Ok((plan, read))
+        let message = command::of_descriptor(descriptor)?;
+        let plan = command::plan(&message, metadata::language_of(metadata))?;
+        let ticket = match &plan {
+            Plan::InfluxQl { text, .. } => {
+                ReadTicket::text(&database, text, Language::InfluxQl, call.options.debug)
+            }
+            Plan::Sql { .. } | Plan::Metadata(_) => {
+                ReadTicket::command(&database, &message, call.options.debug)
+            }
+        };
+        let schema = self.schema(&call, &plan).await?;
+        Ok((wire::schema(&schema, wire), ticket))
     }
 
     /// The columns that `plan` gives, without running it.
-    async fn schema(
-        &self,
-        identity: &Identity,
-        database: &DatabaseName,
-        plan: &Plan,
-        debug: bool,
-    ) -> Result<arrow::datatypes::Schema, Status> {
-        let schema = match plan {
+    async fn schema(&self, call: &Call<'_>, plan: &Plan) -> Result<SchemaRef, Status> {
+        match plan {
             Plan::Sql { text, .. } => {
-                let described = self.state.query.describe_sql(database, text).await;
-                described.map_err(|e| status::of_query(&e))?.schema
+                let described = self.state.query.describe_sql(call.database, text).await;
+                Ok(described.map_err(|e| status::of_query(&e))?.schema)
             }
             // A query runs when its stream is polled; here it is only planned.
-            Plan::InfluxQl { .. } | Plan::Metadata(_) => {
-                self.query(identity, database, plan, debug).await?.schema
+            Plan::InfluxQl { .. } => Ok(self.query(call, plan).await?.schema),
+            Plan::Metadata(question) => {
+                self.check_database(call.database).await?;
+                info::schema(&self.about(call)?, question)
             }
+        }
+    }
+
+    /// The messages of a result, and what ends them before their end.
+    async fn rows(
+        &self,
+        metadata: &MetadataMap,
+        ticket: &ReadTicket,
+        ending: Ending,
+    ) -> Result<BoxStream<'static, Result<FlightData, Status>>, Status> {
+        let wire = Wire::of(metadata)?;
+        let identity = self.reader(metadata, &ticket.database).await?;
+        let plan = command::of_ticket(ticket)?;
+        let asked = metadata::options_of(metadata);
+        let options = QueryOptions {
+            debug: ticket.debug || asked.debug,
+            flight_sql: matches!(ticket.read, Read::Command(_)),
+            ..asked
         };
-        Ok(watershed_storage::hydrate_schema(&schema).as_ref().clone())
+        let described = self.described_sql(&ticket.database, plan.clone());
+        let (flight, metadata) = (self.clone(), metadata.clone());
+        let database = ticket.database.clone();
+        let planned = async move {
+            let call = Call {
+                identity: &identity,
+                database: &database,
+                metadata: &metadata,
+                options,
+            };
+            flight.query(&call, &plan).await
+        };
+        // Errors of a plan that is made in time are the answer of the call. All that takes longer, waiting for a
+        // turn and running too, happens inside the stream, where the keep-alive covers it.
+        let rows = planning::rows(planned, described, results::KEEP_ALIVE);
+        let rows = ending.run(rows).await?;
+        Ok(ending.cut(results::encode(rows, wire)?))
+    }
+
+    /// The columns of an SQL statement; `None` where they are not to be had without a whole plan.
+    async fn described_sql(&self, database: &DatabaseName, plan: Plan) -> Option<SchemaRef> {
+        let Plan::Sql { text, .. } = plan else {
+            return None;
+        };
+        let described = self.state.query.describe_sql(database, &text).await;
+        Some(described.ok()?.schema)
     }
 }
 
@@ -185,8 +276,7 @@ fn influxql_statement(
     text: &str,
     params: &Params,
 ) -> Result<watershed_influxql::Statement, Status> {
-    let invalid =
-        |text: String| Status::invalid_argument(format!("Error while planning query: {text}"));
+    let invalid = |text: String| status::of_statement(&text);
     let mut statements =
         parse_statements(text).map_err(|e| invalid(format!("error parsing query: {e}")))?;
     if statements.len() != 1 {
@@ -200,9 +290,7 @@ fn influxql_statement(
     let statement = statements.remove(0);
     // The database of a call is in its ticket, and only there.
     match prefix(&statement) {
-        Some(what) => Err(Status::invalid_argument(format!(
-            "This feature is not implemented: {what}"
-        ))),
+        Some(what) => Err(invalid(format!("This feature is not implemented: {what}"))),
         None => Ok(statement),
     }
 }
@@ -253,7 +341,10 @@ impl FlightService for Flight {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        self.flight_info(request).await.map(Response::new)
+        let (metadata, _, descriptor) = request.into_parts();
+        let info = self.flight_info(&metadata, descriptor);
+        let info = Ending::of(&metadata)?.run(info).await?;
+        Ok(Response::new(info))
     }
 
     async fn poll_flight_info(
@@ -270,11 +361,8 @@ impl FlightService for Flight {
         request: Request<FlightDescriptor>,
     ) -> Result<Response<SchemaResult>, Status> {
         let (metadata, _, descriptor) = request.into_parts();
-        let database = ticket::database_of(&metadata)?;
-        let identity = self.reader(&metadata, &database).await?;
-        let debug = ticket::debug_of(&metadata);
-        let (plan, _) = self.planned(&metadata, &database, &descriptor, debug)?;
-        let schema = self.schema(&identity, &database, &plan, debug).await?;
+        let described = self.described(&metadata, &descriptor);
+        let (schema, _) = Ending::of(&metadata)?.run(described).await?;
         let options = IpcWriteOptions::default();
         let result: SchemaResult = SchemaAsIpc::new(&schema, &options)
             .try_into()
@@ -285,54 +373,32 @@ impl FlightService for Flight {
     async fn do_get(&self, request: Request<Ticket>) -> Answer<FlightData> {
         let (metadata, _, ticket) = request.into_parts();
         self.state.metrics.queries.inc();
-        let read = ReadTicket::decode(&ticket.ticket)?;
-        let identity = self.reader(&metadata, &read.database).await?;
-        let plan = command::of_ticket(&read)?;
-        let debug = read.debug || ticket::debug_of(&metadata);
-        // Waiting for a turn and running happen inside the stream, where the keep-alive covers them. Planning
-        // happens before it, so that its errors are the answer of the call; it is not covered.
-        let output = self.query(&identity, &read.database, &plan, debug).await?;
-        let stream: SendableRecordBatchStream = output.stream;
-        Ok(Response::new(results::encode(
-            Arc::clone(&output.schema),
-            stream,
-        )))
+        let ticket = ReadTicket::decode(&ticket.ticket)?;
+        let entry = ticket.id.map(|id| self.cancellable.enter(id));
+        let ending = Ending::of(&metadata)?.or_cancelled(entry);
+        let rows = self.rows(&metadata, &ticket, ending).await?;
+        Ok(Response::new(rows))
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Answer<PutResult> {
         let (metadata, _, data) = request.into_parts();
-        let database = ticket::database_of(&metadata)?;
+        let database = metadata::database_of(&metadata)?;
         self.reader(&metadata, &database).await?;
-        let result = prepared::bind(data).await?;
+        let result = Ending::of(&metadata)?.run(prepared::bind(data)).await?;
         Ok(Response::new(futures::stream::iter([Ok(result)]).boxed()))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Answer<arrow_flight::Result> {
         let (metadata, _, action) = request.into_parts();
-        let database = ticket::database_of(&metadata)?;
-        self.reader(&metadata, &database).await?;
-        let result = prepared::act(&self.state.query, &database, &action).await?;
+        let act = action::act(self, &metadata, &action);
+        let result = Ending::of(&metadata)?.run(act).await?;
         Ok(Response::new(futures::stream::iter(result.map(Ok)).boxed()))
     }
 
     async fn list_actions(&self, _: Request<Empty>) -> Answer<ActionType> {
-        let action = |name: &str, description: &str| {
-            Ok(ActionType {
-                r#type: name.to_owned(),
-                description: description.to_owned(),
-            })
-        };
-        let actions = [
-            action(
-                "CreatePreparedStatement",
-                "Plans a statement and returns a handle for it",
-            ),
-            action(
-                "ClosePreparedStatement",
-                "Ends the use of a handle; nothing is kept, so nothing happens",
-            ),
-        ];
-        Ok(Response::new(futures::stream::iter(actions).boxed()))
+        Ok(Response::new(
+            futures::stream::iter(action::list().map(Ok)).boxed(),
+        ))
     }
 
     async fn do_exchange(&self, _: Request<Streaming<FlightData>>) -> Answer<FlightData> {

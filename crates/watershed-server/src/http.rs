@@ -1,5 +1,6 @@
 //! The HTTP side: writes, queries, probes, management.
 
+mod accept;
 mod admin;
 mod admission;
 mod body;

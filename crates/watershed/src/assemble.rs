@@ -20,12 +20,11 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use watershed_catalog::{Catalog, CatalogError, NewToken, SqliteCatalog, TokenHash};
 use watershed_ingester::{Dependencies, Ingester, Settings as IngesterSettings};
 use watershed_model::{Clock, SystemClock};
-use watershed_query::{Limits, QueryEngine, Settings as QuerySettings};
+use watershed_query::{Executors, Limits, QueryEngine, Settings as QuerySettings};
 use watershed_router::{Router, Settings as RouterSettings, WriteSink};
 use watershed_server::auth::{Authenticator, Secret};
 use watershed_server::local::{LocalRows, LocalSink};
@@ -48,6 +47,12 @@ pub(crate) struct Settings {
     pub(crate) buffer_bytes_max: u64,
     pub(crate) disk_reserve_bytes: Option<u64>,
     pub(crate) query_memory_bytes_max: usize,
+    pub(crate) query_spill_bytes_max: u64,
+    /// `None` for the default of the engine.
+    pub(crate) queries_max: Option<usize>,
+    pub(crate) queries_queued_max: usize,
+    pub(crate) query_queue_timeout: Duration,
+    pub(crate) query_timeout: Option<Duration>,
     pub(crate) query_limits: Limits,
 }
 
@@ -64,7 +69,7 @@ pub(crate) struct Node {
 }
 
 /// Opens the data directory, replays the log, and connects all parts. `queries` runs the queries.
-pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<Node> {
+pub(crate) async fn node(settings: Settings, queries: Executors) -> anyhow::Result<Node> {
     let dir = &settings.data_dir;
     let objects = dir.join("objects");
     let spill = dir.join("spill");
@@ -113,13 +118,7 @@ pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<
         },
     );
     let query = QueryEngine::new(
-        QuerySettings {
-            memory_bytes_max: settings.query_memory_bytes_max,
-            limits: settings.query_limits,
-            spill_directory: Some(spill),
-            executor: Some(queries),
-            ..QuerySettings::default()
-        },
+        query_settings(&settings, spill, queries),
         Arc::clone(&catalog),
         store,
         Arc::new(LocalRows(ingester.clone())),
@@ -153,6 +152,22 @@ pub(crate) async fn node(settings: Settings, queries: Handle) -> anyhow::Result<
         _ballast: AbortOnDropHandle::new(ballast),
         _lock: lock,
     })
+}
+
+fn query_settings(settings: &Settings, spill: PathBuf, executors: Executors) -> QuerySettings {
+    let default = QuerySettings::default();
+    QuerySettings {
+        memory_bytes_max: settings.query_memory_bytes_max,
+        spill_bytes_max: settings.query_spill_bytes_max,
+        spill_directory: Some(spill),
+        running_max: settings.queries_max.unwrap_or(default.running_max),
+        queued_max: settings.queries_queued_max,
+        queue_timeout: settings.query_queue_timeout,
+        timeout: settings.query_timeout,
+        limits: settings.query_limits,
+        executors: Some(executors),
+        ..default
+    }
 }
 
 fn ingester_settings(settings: &Settings) -> IngesterSettings {

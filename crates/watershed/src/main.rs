@@ -3,6 +3,7 @@
 mod assemble;
 mod ballast;
 mod cli;
+mod priority;
 mod telemetry;
 
 use clap::Parser as _;

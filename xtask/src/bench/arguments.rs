@@ -139,6 +139,41 @@ impl Soak {
     }
 }
 
+/// `bench heavy`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Heavy {
+    pub(super) seconds: u64,
+    /// Further options of the program, as they came.
+    pub(super) passed_on: Vec<String>,
+    pub(super) server_binary: Option<PathBuf>,
+}
+
+impl Heavy {
+    pub(super) fn parse(words: &[String]) -> anyhow::Result<Self> {
+        let mut heavy = Self {
+            seconds: 60,
+            passed_on: Vec::new(),
+            server_binary: None,
+        };
+        for (flag, value) in pairs(words)? {
+            match flag {
+                "--seconds" => heavy.seconds = number(flag, value)?,
+                "--server-binary" => heavy.server_binary = Some(value.into()),
+                "--rows" | "--hosts" | "--clients" => {
+                    heavy.passed_on.extend([flag.to_owned(), value.to_owned()]);
+                }
+                _ => bail!(
+                    "can't make sense of \"{flag}\"; expected --seconds, --rows, --hosts, --clients or --server-binary"
+                ),
+            }
+        }
+        if heavy.seconds == 0 {
+            bail!("--seconds must be above zero");
+        }
+        Ok(heavy)
+    }
+}
+
 fn number<T: std::str::FromStr>(flag: &str, value: &str) -> anyhow::Result<T> {
     let parsed = value.parse().ok();
     parsed.with_context(|| format!("{flag} needs a number, not \"{value}\""))
@@ -193,6 +228,9 @@ mod tests {
         let soak = Soak::parse(&words("--minutes 0.5 --factor=3 --connections 8")).unwrap();
         assert_eq!((soak.minutes, soak.factor), (0.5, 3.0));
         assert_eq!(soak.passed_on, ["--connections", "8"]);
+        let heavy = Heavy::parse(&words("--rows 9 --seconds=3")).unwrap();
+        assert_eq!(heavy.seconds, 3);
+        assert_eq!(heavy.passed_on, ["--rows", "9"]);
     }
 
     #[test]
@@ -215,6 +253,9 @@ mod tests {
             "soak",
         ] {
             assert!(Soak::parse(&words(text)).is_err(), "{text}");
+        }
+        for text in ["--seconds 0", "--minutes 1", "--rows"] {
+            assert!(Heavy::parse(&words(text)).is_err(), "{text}");
         }
     }
 }

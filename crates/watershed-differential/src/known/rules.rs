@@ -10,7 +10,7 @@ use crate::generate::Query;
 use columns::{bare_columns, columns_with, each_pair, each_term, select, time};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use watershed_influxql::Fill;
+use watershed_influxql::{Expr, Fill, Select, Source};
 
 /// How answers are made comparable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -63,8 +63,10 @@ pub(super) enum Normalise {
     MaskFirsts,
     /// Columns beside a selector are left out.
     MaskCompanions,
-    /// Columns that hold a count are left out.
+    /// Columns that hold a count are left out, and rows with nothing else that the other lacks.
     MaskCounts,
+    /// Our columns of tags that a subquery ranks by are left out if the reference lacks them.
+    DropRankedTags,
     /// Where ours is null, an empty text or `false` of the reference is left out.
     UnfilledTexts,
 }
@@ -83,6 +85,8 @@ pub(super) enum Accept {
     OtherSeries,
     /// All is equal but values of integrals and rows of ours in which they are zero.
     OtherIntegrals,
+    /// All is equal but series of ours in which all integrals are zero.
+    ZeroIntegrals,
     /// All is equal but where values repeat: each column has the same set of values.
     SameValues,
 }
@@ -110,7 +114,19 @@ impl Normalise {
                 }
             }
             Self::MaskModes => mask(ours, reference, |one| columns_with(query, one, &["mode"])),
-            Self::MaskCounts => mask(ours, reference, |one| columns_with(query, one, &["count"])),
+            Self::MaskCounts => {
+                drop_rows_of_counts(query, ours, reference);
+                drop_rows_of_counts(query, reference, ours);
+                mask(ours, reference, |one| columns_with(query, one, &["count"]));
+            }
+            Self::DropRankedTags => {
+                let tags = select(query).map(ranked_tags).unwrap_or_default();
+                for (ours, reference) in ours.iter_mut().zip(reference) {
+                    drop_columns(ours, |name| {
+                        tags.contains(name) && !reference.columns.iter().any(|other| other == name)
+                    });
+                }
+            }
             Self::MaskCompanions => mask(ours, reference, |one| bare_columns(query, one)),
             Self::MaskFirsts => mask(ours, reference, |one| {
                 let mut places = columns_with(query, one, &["first", "last"]);
@@ -258,6 +274,7 @@ impl Accept {
         };
         match self {
             Self::Nothing => return ours.is_empty(),
+            Self::ZeroIntegrals => return zero_integrals(query, ours, reference),
             Self::OtherSeries => return other_series(query, ours, reference),
             _ => {}
         }
@@ -267,7 +284,7 @@ impl Accept {
                     && match self {
                         Self::TiesAtTheEnds => ties_at_the_ends(ours, reference),
                         Self::OtherRow => same_first_column(ours, reference),
-                        Self::Nothing | Self::OtherSeries => false,
+                        Self::Nothing | Self::OtherSeries | Self::ZeroIntegrals => false,
                         Self::OtherIntegrals => other_integrals(query, ours, reference),
                         Self::SameValues => same_values(ours, reference),
                     }
@@ -379,6 +396,20 @@ fn same_head(ours: &Series, reference: &Series) -> bool {
         == (&reference.name, &reference.tags, &reference.columns)
 }
 
+fn zero_integrals(query: &Query, ours: &[Series], reference: &[Series]) -> bool {
+    let is_zero = |series: &&Series| {
+        let places = columns_with(query, series, &["integral"]);
+        let zero = |row: &Vec<Cell>| places.iter().all(|place| row[*place] == Cell::Integer(0));
+        series.rows.iter().all(zero)
+    };
+    let is_there = |series: &Series| reference.iter().any(|other| same_head(series, other));
+    let (both, alone): (Vec<&Series>, Vec<&Series>) =
+        ours.iter().partition(|series| is_there(series));
+    let both: Vec<Series> = both.into_iter().cloned().collect();
+    let (both, reference) = (Answer::Series(both), Answer::Series(reference.to_vec()));
+    alone.iter().all(is_zero) && compare::difference(&both, &reference).is_none()
+}
+
 fn other_integrals(query: &Query, ours: &Series, reference: &Series) -> bool {
     let places = columns_with(query, ours, &["integral"]);
     let times: BTreeSet<i128> = reference.rows.iter().map(|row| time(row)).collect();
@@ -399,13 +430,74 @@ fn other_integrals(query: &Query, ours: &Series, reference: &Series) -> bool {
 }
 
 fn same_values(ours: &Series, reference: &Series) -> bool {
-    let values = |series: &Series, place: usize| -> BTreeSet<String> {
-        let cells = series.rows.iter().map(|row| row[place].to_string());
-        cells.filter(|cell| cell != "null").collect()
+    let values = |series: &Series, place: usize| -> Vec<Vec<Cell>> {
+        let cells = series.rows.iter().map(|row| row[place].clone());
+        let cells = cells.filter(|cell| *cell != Cell::Null);
+        cells.map(|cell| vec![cell]).collect()
+    };
+    let are_among = |some: &[Vec<Cell>], others: &[Vec<Cell>]| {
+        let is_there = |cell: &Vec<Cell>| others.iter().any(|other| compare::same_row(cell, other));
+        some.iter().all(is_there)
     };
     let times = |series: &Series| series.rows.iter().map(|row| time(row)).collect::<Vec<_>>();
     times(ours) == times(reference)
-        && (1..ours.columns.len()).all(|place| values(ours, place) == values(reference, place))
+        && (1..ours.columns.len()).all(|place| {
+            let (ours, reference) = (values(ours, place), values(reference, place));
+            are_among(&ours, &reference) && are_among(&reference, &ours)
+        })
+}
+
+/// Leaves out rows in which counts alone have a value, where `others` have no row of that time, and series that
+/// have no other rows.
+fn drop_rows_of_counts(query: &Query, all: &mut Vec<Series>, others: &[Series]) {
+    for series in &mut *all {
+        let counts = columns_with(query, series, &["count"]);
+        let other = others.iter().find(|other| same_head(series, other));
+        let rows = other.map_or(&[][..], |other| &other.rows);
+        let times: BTreeSet<i128> = rows.iter().map(|row| time(row)).collect();
+        series.rows.retain(|row| {
+            let is_other = |(place, cell): (usize, &Cell)| {
+                place > 0 && *cell != Cell::Null && !counts.contains(&place)
+            };
+            times.contains(&time(row)) || row.iter().enumerate().any(is_other)
+        });
+    }
+    all.retain(|series| !series.rows.is_empty());
+}
+
+/// The tags that subqueries rank by.
+fn ranked_tags(select: &Select) -> BTreeSet<&str> {
+    let mut tags = BTreeSet::new();
+    for source in &select.from {
+        let Source::Subquery(inner) = source else {
+            continue;
+        };
+        tags.extend(ranked_tags(inner));
+        for field in &inner.fields {
+            if let Expr::Call(call) = &field.expr
+                && matches!(call.name.as_str(), "top" | "bottom")
+            {
+                tags.extend(call.args.iter().skip(1).filter_map(|arg| match arg {
+                    Expr::Var(tag) => Some(tag.name.as_str()),
+                    _ => None,
+                }));
+            }
+        }
+    }
+    tags
+}
+
+fn drop_columns(series: &mut Series, dropped: impl Fn(&str) -> bool) {
+    let kept: Vec<bool> = series.columns.iter().map(|name| !dropped(name)).collect();
+    let retain = |items: &mut Vec<_>| {
+        let mut kept = kept.iter();
+        items.retain(|_| kept.next().is_some_and(|kept| *kept));
+    };
+    series.rows.iter_mut().for_each(retain);
+    let mut kept = kept.iter();
+    series
+        .columns
+        .retain(|_| kept.next().is_some_and(|kept| *kept));
 }
 
 fn ties_at_the_ends(ours: &Series, reference: &Series) -> bool {

@@ -45,8 +45,8 @@ const CASES: &[Case] = &[
     Case {
         name: "fill(previous), latest first",
         query: "SELECT max(v) FROM m WHERE time > 0 GROUP BY time(1s) FILL(previous) ORDER BY time DESC",
-        ours: "m: time max\n3 5\n2 5\n1 null",
-        reference: "m: time max\n3 null\n2 5\n1 5",
+        ours: "m: time max\n3 0.9499999999999992\n2 0.9499999999999992\n1 null",
+        reference: "m: time max\n3 null\n2 0.95\n1 0.95",
         wrong: "m: time max\n3 6\n2 6\n1 null",
     },
     Case {
@@ -132,6 +132,27 @@ const CASES: &[Case] = &[
         ours: "m: time derivative max\n1 -1 1",
         reference: "m: time derivative max\n1 0 1",
         wrong: "m: time derivative max\n1 -1 2",
+    },
+    Case {
+        name: "count of nothing, under a window",
+        query: "SELECT derivative(count(v)), max(u) FROM m WHERE time > 0 GROUP BY time(1s) FILL(none)",
+        ours: "m: time derivative max\n1 -1 null\n2 1 4",
+        reference: "m: time derivative max\n2 1 4",
+        wrong: "m: time derivative max\n1 -1 3\n2 1 4",
+    },
+    Case {
+        name: "tags that a subquery ranks by",
+        query: "SELECT * FROM (SELECT top(v, host, 2), u FROM m)",
+        ours: "m: time host top u\n1 a 1 2",
+        reference: "m: time top u\n1 1 2",
+        wrong: "m: time host top u\n1 a 2 2",
+    },
+    Case {
+        name: "integral of one point",
+        query: "SELECT integral(v) FROM m GROUP BY host",
+        ours: "m host=a: time integral\n0 0\nm host=b: time integral\n0 2",
+        reference: "m host=b: time integral\n0 2",
+        wrong: "m host=a: time integral\n0 1\nm host=b: time integral\n0 2",
     },
     Case {
         name: "integral over empty buckets",

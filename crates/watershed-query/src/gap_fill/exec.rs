@@ -69,6 +69,12 @@ impl ExtensionPlanner for GapFillPlanner {
     }
 }
 
+/// The buckets of one group, if the node fills them and they are known before the rows.
+pub(crate) fn buckets(node: &dyn ExecutionPlan) -> Option<u64> {
+    let grid = &node.downcast_ref::<GapFillExec>()?.spec.grid;
+    Some(grid.buckets(grid.first?, grid.last?))
+}
+
 /// Takes rows sorted by group and time, group by group. Memory: the rows of one group, which are those
 /// with data; inserted rows come out in batches.
 #[derive(Debug)]

@@ -212,7 +212,7 @@ impl Filling {
                 .collect::<TimestampNanosecondArray>();
             return Ok(Arc::new(times.with_data_type(values.data_type().clone())));
         }
-        if self.spec.groups.contains(&at) {
+        if self.spec.is_of_group(at) {
             // Every row of a group has the same values here.
             let first = slots.iter().map(|_| 0_u32).collect::<UInt32Array>();
             return Ok(take(values, &first, None)?);

@@ -210,6 +210,7 @@ fn fill_aggregate(aggregate: Aggregate, constants: &Constants) -> Result<Transfo
         time: at,
         grid,
         fills,
+        constants: Vec::new(),
         nulls_first: true,
     };
     let filled = GapFill::try_new(LogicalPlan::Aggregate(plain), spec)?;

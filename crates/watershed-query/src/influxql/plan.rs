@@ -12,6 +12,7 @@
 //! 7. `LIMIT` and `OFFSET` of each group.
 
 mod aggregate;
+mod fill;
 mod limit;
 mod rank;
 mod sample;

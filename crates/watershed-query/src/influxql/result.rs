@@ -32,6 +32,20 @@ const MEASUREMENT_NAME: &str = "iox::measurement::name";
 pub(super) struct Statement {
     pub(super) plan: LogicalPlan,
     pub(super) schema: SchemaRef,
+    /// The columns that tell the series of a `SELECT` apart, in which equal values stand together; none where
+    /// there is only one series, or nothing that is called so.
+    pub(super) series: Vec<usize>,
+}
+
+impl Statement {
+    /// A result that has no series.
+    pub(super) fn new(plan: LogicalPlan, schema: SchemaRef) -> Self {
+        Self {
+            plan,
+            schema,
+            series: Vec::new(),
+        }
+    }
 }
 
 /// What a column of the result is over all tables.
@@ -67,6 +81,10 @@ pub(super) fn statement(parts: Vec<Planned>, query: &Query) -> Result<Statement>
     }
     let merged = Merged::of(&parts)?;
     let schema = schema(&parts, &merged, query);
+    let several = parts.len() > 1;
+    let keys = key_columns(&merged, query);
+    let series = several.then_some(0).into_iter();
+    let series = series.chain(keys.iter().map(|key| key.column)).collect();
     let plan = sorted(parts, &merged, query)?;
     let mut exprs = vec![column(MEASUREMENT), column(TIME)];
     exprs.extend(
@@ -76,7 +94,11 @@ pub(super) fn statement(parts: Vec<Planned>, query: &Query) -> Result<Statement>
     );
     exprs.extend((0..merged.fields.len()).map(|at| column(&field_column(at))));
     let plan = plan.project(exprs)?.build()?;
-    Ok(Statement { plan, schema })
+    Ok(Statement {
+        plan,
+        schema,
+        series,
+    })
 }
 
 /// A result without rows, of which not even the columns are known.
@@ -92,7 +114,7 @@ fn nothing() -> Result<Statement> {
         produce_one_row: false,
         schema: Arc::new(DFSchema::try_from(schema.as_ref().clone())?),
     });
-    Ok(Statement { plan, schema })
+    Ok(Statement::new(plan, schema))
 }
 
 /// The columns of one table with the types they have over all tables.
@@ -232,7 +254,6 @@ fn schema(parts: &[Planned], merged: &Merged, query: &Query) -> SchemaRef {
         let field = Field::new(&query.groups[*at], ValueType::Tag.data_type(), true);
         fields.push(with_type(field, ValueType::Tag.metadata()));
     }
-    let first = fields.len();
     for field in &merged.fields {
         let column_type = field
             .source
@@ -243,19 +264,10 @@ fn schema(parts: &[Planned], merged: &Merged, query: &Query) -> SchemaRef {
         let column = Field::new(&field.name, field.value_type.data_type(), true);
         fields.push(with_type(column, column_type));
     }
-    let keys = query
-        .groups
+    let keys = key_columns(merged, query);
+    let keys = keys
         .iter()
-        .map(|tag| match selected_at(merged, query, tag) {
-            Some(at) => group_key(tag, first + at, true),
-            None => {
-                let at = hidden
-                    .iter()
-                    .position(|at| query.groups[*at] == *tag)
-                    .unwrap_or(0);
-                group_key(tag, 2 + at, false)
-            }
-        });
+        .map(|key| group_key(key.tag, key.column, key.selected));
     let keys: Vec<serde_json::Value> = keys.collect();
     let keys = match keys.is_empty() {
         true => serde_json::json!({}),
@@ -266,6 +278,36 @@ fn schema(parts: &[Planned], merged: &Merged, query: &Query) -> SchemaRef {
         metadata.insert(MEASUREMENT_NAME.to_owned(), only.name.clone());
     }
     Arc::new(Schema::new_with_metadata(fields, metadata))
+}
+
+/// Where the value of a tag that is grouped by stands in the result.
+struct KeyColumn<'a> {
+    tag: &'a str,
+    column: usize,
+    selected: bool,
+}
+
+/// The tags grouped by, in their order.
+fn key_columns<'a>(merged: &Merged, query: &'a Query) -> Vec<KeyColumn<'a>> {
+    // Before them stand the table and time, between those and the selected columns the hidden groups.
+    let mut hidden = 2;
+    let selected = hidden + hidden_groups(merged, query).len();
+    let keys = query.groups.iter().map(|tag| {
+        let at = selected_at(merged, query, tag);
+        let column = match at {
+            Some(at) => selected + at,
+            None => {
+                hidden += 1;
+                hidden - 1
+            }
+        };
+        KeyColumn {
+            tag,
+            column,
+            selected: at.is_some(),
+        }
+    });
+    keys.collect()
 }
 
 pub(super) fn group_key(tag: &str, at: usize, projected: bool) -> serde_json::Value {

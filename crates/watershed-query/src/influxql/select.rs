@@ -36,8 +36,10 @@ pub(super) struct Scope {
 pub(super) struct Clauses {
     /// The range asked for.
     pub(super) bounds: Bounds,
-    /// The range to read, which may begin one bucket earlier.
+    /// The range to read, which may begin one bucket earlier, but not before that of the statement around.
     pub(super) scan: Bounds,
+    /// The range to fill, which may begin one bucket earlier in any case.
+    pub(super) grid: Bounds,
     /// `WHERE` without its range.
     pub(super) condition: Option<Expr>,
     pub(super) buckets: Option<Buckets>,
@@ -74,13 +76,14 @@ impl Clauses {
         }
         let descending = select.order == Some(Order::Descending);
         let looks_back = select.fields.iter().any(|field| looks_back(&field.expr));
-        let scan = match &buckets {
+        let grid = match &buckets {
             Some(buckets) if looks_back => extended(bounds, buckets.nanos(), descending),
             _ => bounds,
         };
         Ok(Self {
             bounds,
-            scan: scan.intersect(outer.bounds),
+            scan: grid.intersect(outer.bounds),
+            grid,
             condition,
             buckets,
             group_names: group_names(&select.group_by),
@@ -111,7 +114,7 @@ impl Clauses {
     /// tell where they begin.
     pub(super) fn filled_buckets(&self) -> u64 {
         let (Some(buckets), Some(lower), Some(upper)) =
-            (&self.buckets, self.scan.lower, self.scan.upper)
+            (&self.buckets, self.grid.lower, self.grid.upper)
         else {
             return 0;
         };

@@ -112,10 +112,10 @@ impl Planner<'_> {
         };
         let by = std::iter::once(&MEASUREMENT).chain(columns);
         let order: Vec<_> = by.map(|name| column(name).sort(true, false)).collect();
-        Ok(Statement {
-            plan: plan.sort(order)?.build()?,
-            schema: text_schema(columns),
-        })
+        Ok(Statement::new(
+            plan.sort(order)?.build()?,
+            text_schema(columns),
+        ))
     }
 
     /// A result without rows.
@@ -265,5 +265,5 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<Statement> {
     let table = MemTable::try_new(Arc::clone(&schema), vec![vec![batch]])?;
     let source = provider_as_source(Arc::new(table));
     let plan = LogicalPlanBuilder::scan("show", source, None)?.build()?;
-    Ok(Statement { plan, schema })
+    Ok(Statement::new(plan, schema))
 }

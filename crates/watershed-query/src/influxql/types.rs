@@ -154,6 +154,14 @@ impl Value {
         cast(self.expr, DataType::Float64)
     }
 
+    /// The value with one zero: for what compares values, -0.0 is another float than 0.0.
+    pub(super) fn one_zero(self) -> Expr {
+        match self.value_type {
+            ValueType::Float => self.expr + lit(0.0),
+            _ => self.expr,
+        }
+    }
+
     /// The value as a column of a result of that type, which must be one the value can have by
     /// [`ValueType::merge`]. Text and booleans have no form as a number: there the column is null.
     pub(super) fn stored_as(

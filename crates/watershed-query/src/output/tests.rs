@@ -1,5 +1,5 @@
 use super::*;
-use crate::running::Registry;
+use crate::running::{QueryType, Registry};
 use std::task::Poll;
 use tokio::sync::oneshot;
 use watershed_model::{DatabaseName, ManualClock, Timestamp};
@@ -16,10 +16,18 @@ fn endless() -> (Batches, oneshot::Receiver<()>) {
 
 #[tokio::test]
 async fn what_computes_a_killed_query_ends_even_if_nobody_reads() {
-    let registry = Registry::new(Arc::new(ManualClock::at(Timestamp::from_nanos(0))));
-    let entry = registry.enter(&DatabaseName::new("db").unwrap(), &"SELECT 1");
+    let registry = Registry::new(Arc::new(ManualClock::at(Timestamp::from_nanos(0))), None);
+    let entry = registry.enter(
+        &DatabaseName::new("db").unwrap(),
+        &"SELECT 1",
+        QueryType::Sql,
+    );
     let (rows, dropped) = endless();
-    let mut rows = on(&Handle::current(), move || Ok(rows), entry.signal());
+    let mut rows = on(
+        &Handle::current(),
+        move || Ok(rows),
+        entry.in_progress().stop,
+    );
     assert!(futures::poll!(rows.next()).is_pending());
     assert!(registry.kill(1));
     // Nobody polls `rows`; an error says that the other end was dropped.
@@ -29,12 +37,16 @@ async fn what_computes_a_killed_query_ends_even_if_nobody_reads() {
 
 #[tokio::test]
 async fn what_computes_a_query_goes_on_when_another_is_killed() {
-    let registry = Registry::new(Arc::new(ManualClock::at(Timestamp::from_nanos(0))));
+    let registry = Registry::new(Arc::new(ManualClock::at(Timestamp::from_nanos(0))), None);
     let database = DatabaseName::new("db").unwrap();
-    let entry = registry.enter(&database, &"SELECT 1");
-    let other = registry.enter(&database, &"SELECT 2");
+    let entry = registry.enter(&database, &"SELECT 1", QueryType::Sql);
+    let other = registry.enter(&database, &"SELECT 2", QueryType::Sql);
     let (rows, mut dropped) = endless();
-    let mut rows = on(&Handle::current(), move || Ok(rows), entry.signal());
+    let mut rows = on(
+        &Handle::current(),
+        move || Ok(rows),
+        entry.in_progress().stop,
+    );
     assert!(registry.kill(2));
     drop((other, entry));
     assert!(futures::poll!(rows.next()).is_pending());

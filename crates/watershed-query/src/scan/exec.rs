@@ -1,5 +1,7 @@
 //! The plan node.
 
+mod extent;
+
 use super::groups::{Group, Piece, group, spread, stretches};
 use super::metrics::ScanMetrics;
 use super::{Error, Sources};
@@ -28,6 +30,7 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use watershed_catalog::PartitionProgress;
 use watershed_model::{
     Counter, PartitionKey, TIME_COLUMN, TableSchema, TimeRange, Timestamp, WriterId,
@@ -60,6 +63,8 @@ pub(crate) struct ScanExec {
     /// The partitions of the table, of which the groups are a part.
     table_partitions: usize,
     rows: Precision<usize>,
+    /// How long the rows in memory were waited for.
+    unpersisted_latency: Duration,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -104,12 +109,12 @@ impl ScanExec {
             request.filter.times = request.filter.times.intersect(&kept);
         }
         let read = Arc::new(Read::new(&request, oldest, sources)?);
-        let (groups, table_partitions) = if request.filter.times.is_empty() {
-            (Vec::new(), 0)
+        let found = if request.filter.times.is_empty() {
+            Found::default()
         } else {
-            let (pieces, partitions) = pieces(&read, sources).await?;
-            (group(pieces, request.filter.times), partitions)
+            pieces(&read, sources).await?
         };
+        let groups = group(found.pieces, request.filter.times);
         let rows = row_count(&read, &groups);
         let partitions = spread(groups, request.target_partitions);
         let properties = Arc::new(properties(&read, &partitions)?);
@@ -117,8 +122,9 @@ impl ScanExec {
         Ok(Self {
             read,
             partitions,
-            table_partitions,
+            table_partitions: found.table_partitions,
             rows,
+            unpersisted_latency: found.unpersisted_latency,
             properties,
             metrics,
         })
@@ -175,20 +181,31 @@ impl ScanExec {
             partitions,
             table_partitions: self.table_partitions,
             rows: self.rows,
+            unpersisted_latency: self.unpersisted_latency,
             properties,
             metrics: self.metrics.clone(),
         })
     }
 }
 
-/// Every piece that may hold rows of the scan, and the number of partitions of the table. The order of the
-/// two questions matters, see the module.
-async fn pieces(read: &Read, sources: &Sources) -> Result<(Vec<Piece>, usize), Error> {
+/// What there is to read.
+#[derive(Default)]
+struct Found {
+    /// Every piece that may hold rows of the scan.
+    pieces: Vec<Piece>,
+    table_partitions: usize,
+    unpersisted_latency: Duration,
+}
+
+/// The order of the two questions matters, see the module.
+async fn pieces(read: &Read, sources: &Sources) -> Result<Found, Error> {
     let keyed = Arc::clone(&read.keyed);
+    let asked = Instant::now();
     let unpersisted = sources
         .unpersisted
         .rows(&read.table, keyed, &read.filter)
         .await?;
+    let unpersisted_latency = asked.elapsed();
     let listed = sources
         .catalog
         .table_files(read.table.id(), read.filter.times)
@@ -196,13 +213,17 @@ async fn pieces(read: &Read, sources: &Sources) -> Result<(Vec<Piece>, usize), E
     let persisted = Persisted::new(&listed.progress);
     let of_files = listed.progress.iter().map(|progress| &progress.partition);
     let of_rows = unpersisted.iter().map(|piece| &piece.partition);
-    let partitions = of_files.chain(of_rows).collect::<BTreeSet<_>>().len();
+    let table_partitions = of_files.chain(of_rows).collect::<BTreeSet<_>>().len();
     let rows = unpersisted
         .into_iter()
         .filter(|piece| !persisted.holds(piece))
         .map(Piece::Rows);
     let pieces = rows.chain(listed.files.into_iter().map(Piece::File));
-    Ok((pieces.collect(), partitions))
+    Ok(Found {
+        pieces: pieces.collect(),
+        table_partitions,
+        unpersisted_latency,
+    })
 }
 
 /// How far every writer has persisted every partition.
@@ -515,22 +536,18 @@ impl ExecutionPlan for ScanExec {
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let groups = || self.partitions.iter().flatten();
-        let pieces = || groups().flat_map(|group| &group.pieces);
-        let files = pieces()
-            .filter(|piece| matches!(piece, Piece::File(_)))
-            .count();
-        let rows: u64 = pieces()
-            .filter(|piece| matches!(piece, Piece::Rows(_)))
-            .map(Piece::rows)
-            .sum();
+        let in_memory = self
+            .pieces()
+            .filter(|piece| matches!(piece, Piece::Rows(_)));
+        let rows: u64 = in_memory.map(Piece::rows).sum();
         let merged = groups().filter(|group| group.needs_merge()).count();
-        let partitions: BTreeSet<_> = pieces().map(Piece::partition).collect();
         write!(
             f,
-            "ScanExec: table={}, partitions={}/{}, files={files}, unpersisted_rows={rows}, groups={}, dedup_groups={merged}, time=",
+            "ScanExec: table={}, partitions={}/{}, files={}, unpersisted_rows={rows}, groups={}, dedup_groups={merged}, time=",
             self.read.table.name(),
-            partitions.len(),
+            self.partitions_read(),
             self.table_partitions,
+            self.files(),
             groups().count(),
         )?;
         fmt_times(self.read.filter.times, f)?;

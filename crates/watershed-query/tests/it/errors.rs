@@ -109,12 +109,14 @@ async fn a_sort_that_does_not_fit_is_exhausted() {
     };
     let world = World::with(Default::default(), settings).await;
     world.table("cpu", "host:tag usage:f64").await;
-    world
-        .buffer("cpu", "host=a usage=1 08:00\nhost=a usage=2 08:01")
-        .await;
+    let rows: Vec<String> = (0..60)
+        .map(|at| format!("host=a usage={} 08:{at:02}", at % 7))
+        .collect();
+    world.buffer("cpu", &rows.join("\n")).await;
     let shown = world.shown("SELECT usage FROM cpu ORDER BY usage").await;
     assert!(
-        shown.starts_with("Exhausted: Error while executing query: "),
+        shown.starts_with("Exhausted: Error while executing query: the query needs more memory")
+            && shown.ends_with("give queries more memory with --query-memory-bytes-max"),
         "{shown}"
     );
 }

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::util::pretty::pretty_format_batches;
 use futures::TryStreamExt;
 use watershed_influxql::parse_statements;
-use watershed_query::{QueryError, QueryOptions};
+use watershed_query::{QueryError, QueryOptions, hints};
 
 pub(crate) async fn run(
     world: &World,
@@ -342,5 +342,32 @@ async fn errors_say_what_was_probably_meant_and_which_column_does_not_fit() {
     ] {
         let shown = shown(&world, query).await;
         assert!(shown.ends_with(expected), "{query}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn results_say_what_unknown_names_probably_meant() {
+    let world = cpu().await;
+    let measurement = "there is no measurement \"cpuu\"; did you mean \"cpu\"?";
+    let field = "there is no field or tag \"usge\"; did you mean \"usage\"?";
+    let tag = "there is no field or tag \"hots\"; did you mean \"host\"?";
+    for (query, expected) in [
+        ("SELECT usage FROM cpuu", vec![measurement]),
+        ("SELECT usage FROM cpuu, cpu", vec![measurement]),
+        ("SELECT mean(usge) FROM cpu", vec![field]),
+        (
+            "SELECT m FROM (SELECT mean(usge) AS m FROM cpu)",
+            vec![field],
+        ),
+        ("SELECT usge FROM cpu WHERE hots = 'a'", vec![tag, field]),
+        ("SELECT usage FROM cpu GROUP BY hots", vec![tag]),
+        // A column of one of the tables is known; what resembles nothing is no misspelling.
+        ("SELECT note FROM cpu, mem WHERE time > 0", vec![]),
+        ("SELECT whatever FROM cpu", vec![]),
+        ("SELECT usage FROM elsewhere", vec![]),
+        ("SELECT usage FROM /cpuu/", vec![]),
+    ] {
+        let (schema, _) = run(&world, query).await.unwrap();
+        assert_eq!(hints(&schema), expected, "{query}");
     }
 }

@@ -16,5 +16,7 @@ mod metadata;
 mod model;
 mod parameters;
 mod scans;
+mod sleep;
 mod slt;
+mod statistics;
 mod types;

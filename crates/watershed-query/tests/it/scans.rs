@@ -337,9 +337,12 @@ async fn dropping_the_stream_gives_the_turn_to_the_next() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_can_run_on_a_runtime_of_their_own() {
-    let executor = tokio::runtime::Handle::current();
+    let here = tokio::runtime::Handle::current();
     let settings = watershed_query::Settings {
-        executor: Some(executor),
+        executors: Some(watershed_query::Executors {
+            light: here.clone(),
+            heavy: here,
+        }),
         ..settings()
     };
     let world = World::with(DatabaseSettings::default(), settings).await;

@@ -244,7 +244,7 @@ impl World {
             .stream
             .try_collect()
             .await
-            .map_err(QueryError::Execution)?;
+            .map_err(QueryError::execution)?;
         assert!(
             batches.iter().all(|batch| batch.schema() == schema),
             "batches keep the schema"

@@ -6,7 +6,7 @@ use arrow_flight::FlightDescriptor;
 use arrow_flight::flight_descriptor::DescriptorType;
 use arrow_flight::sql::{
     Any, Command, CommandGetCatalogs, CommandGetDbSchemas, CommandGetSqlInfo, CommandGetTableTypes,
-    CommandGetTables,
+    CommandGetTables, CommandGetXdbcTypeInfo,
 };
 use prost::Message as _;
 use tonic::Status;
@@ -28,6 +28,10 @@ pub(super) enum Metadata {
     Tables(CommandGetTables),
     TableTypes(CommandGetTableTypes),
     SqlInfo(CommandGetSqlInfo),
+    XdbcTypeInfo(CommandGetXdbcTypeInfo),
+    PrimaryKeys,
+    /// Exported, imported, and those between two tables.
+    ForeignKeys,
 }
 
 /// The command inside a descriptor.
@@ -42,7 +46,12 @@ pub(super) fn of_descriptor(descriptor: &FlightDescriptor) -> Result<Any, Status
 
 /// Reads an `Any`.
 pub(super) fn decode(bytes: &[u8]) -> Result<Any, Status> {
-    Any::decode(bytes).map_err(|e| planning(&format!("Invalid protobuf: {e}")))
+    Any::decode(bytes).map_err(|e| invalid(&e))
+}
+
+/// The answer to bytes that are not the message they should be.
+pub(super) fn invalid(error: &prost::DecodeError) -> Status {
+    planning(&format!("Invalid protobuf: {error}"))
 }
 
 /// What a command asks for. `language` is that of statement texts.
@@ -61,6 +70,11 @@ pub(super) fn plan(any: &Any, language: Language) -> Result<Plan, Status> {
         Command::CommandGetTables(command) => Plan::Metadata(Metadata::Tables(command)),
         Command::CommandGetTableTypes(command) => Plan::Metadata(Metadata::TableTypes(command)),
         Command::CommandGetSqlInfo(command) => Plan::Metadata(Metadata::SqlInfo(command)),
+        Command::CommandGetXdbcTypeInfo(command) => Plan::Metadata(Metadata::XdbcTypeInfo(command)),
+        Command::CommandGetPrimaryKeys(_) => Plan::Metadata(Metadata::PrimaryKeys),
+        Command::CommandGetExportedKeys(_)
+        | Command::CommandGetImportedKeys(_)
+        | Command::CommandGetCrossReference(_) => Plan::Metadata(Metadata::ForeignKeys),
         other => return Err(unsupported(other.type_url())),
     })
 }

@@ -1,12 +1,10 @@
 //! Flight SQL questions about the catalog.
 
 use super::command::Metadata;
-use super::status;
+use super::{keys, sql_info, status, types};
 use arrow::array::RecordBatch;
-use arrow_flight::sql::metadata::SqlInfoDataBuilder;
-use arrow_flight::sql::{
-    SqlInfo, SqlNullOrdering, SqlSupportedCaseSensitivity, SqlSupportedTransaction,
-};
+use arrow::datatypes::SchemaRef;
+use arrow_flight::error::FlightError;
 use tonic::Status;
 use watershed_model::DatabaseName;
 use watershed_query::{DEFAULT_CATALOG, QueryEngine};
@@ -14,16 +12,35 @@ use watershed_query::{DEFAULT_CATALOG, QueryEngine};
 /// The schemas of every database.
 const SCHEMAS: [&str; 3] = ["information_schema", "iox", "system"];
 
-/// The kinds of tables there are.
-const TABLE_TYPES: [&str; 2] = ["BASE TABLE", "VIEW"];
+/// What views are called.
+const VIEW: &str = "VIEW";
 
-/// Answers a question with one batch in the schema that Flight SQL prescribes.
-pub(super) async fn answer(
-    engine: &QueryEngine,
-    database: &DatabaseName,
-    version: &str,
-    question: &Metadata,
-) -> Result<RecordBatch, Status> {
+/// Whom the answers are about.
+pub(super) struct About<'a> {
+    pub(super) engine: &'a QueryEngine,
+    pub(super) database: &'a DatabaseName,
+    /// The version of the server.
+    pub(super) version: &'a str,
+    /// What tables that are no views are called.
+    pub(super) base_table_type: &'static str,
+}
+
+/// The columns of the answer to a question, which Flight SQL prescribes.
+pub(super) fn schema(about: &About<'_>, question: &Metadata) -> Result<SchemaRef, Status> {
+    Ok(match question {
+        Metadata::Catalogs(command) => (*command).into_builder().schema(),
+        Metadata::DbSchemas(command) => command.clone().into_builder().schema(),
+        Metadata::TableTypes(command) => (*command).into_builder().schema(),
+        Metadata::Tables(command) => command.clone().into_builder().schema(),
+        Metadata::SqlInfo(_) => sql_info::all(about.version).map_err(failed)?.schema(),
+        Metadata::XdbcTypeInfo(_) => types::all().map_err(failed)?.schema(),
+        Metadata::PrimaryKeys => keys::primary().schema(),
+        Metadata::ForeignKeys => keys::foreign().schema(),
+    })
+}
+
+/// Answers a question with one batch.
+pub(super) async fn answer(about: &About<'_>, question: &Metadata) -> Result<RecordBatch, Status> {
     let batch = match question {
         Metadata::Catalogs(command) => {
             let mut builder = (*command).into_builder();
@@ -39,75 +56,45 @@ pub(super) async fn answer(
         }
         Metadata::TableTypes(command) => {
             let mut builder = (*command).into_builder();
-            TABLE_TYPES.iter().for_each(|kind| builder.append(kind));
+            builder.append(about.base_table_type);
+            builder.append(VIEW);
             builder.build()
         }
         Metadata::Tables(command) => {
-            let tables = engine
-                .tables(database)
-                .await
-                .map_err(|e| status::of_query(&e))?;
+            let tables = about.engine.tables(about.database).await;
             let mut builder = command.clone().into_builder();
-            for table in tables {
+            for table in tables.map_err(|e| status::of_query(&e))? {
+                let kind = match table.table_type {
+                    VIEW => VIEW,
+                    _ => about.base_table_type,
+                };
                 let schema = watershed_storage::hydrate_schema(&table.schema);
                 builder
                     .append(
                         DEFAULT_CATALOG,
                         &table.schema_name,
                         &table.table_name,
-                        table.table_type,
+                        kind,
                         &schema,
                     )
-                    .map_err(|e| Status::internal(e.to_string()))?;
+                    .map_err(failed)?;
             }
             builder.build()
         }
         Metadata::SqlInfo(command) => {
-            let infos = sql_infos(version)
-                .build()
-                .map_err(|e| Status::internal(e.to_string()))?;
+            let infos = sql_info::all(about.version).map_err(failed)?;
             command.clone().into_builder(&infos).build()
         }
+        Metadata::XdbcTypeInfo(command) => {
+            let types = types::all().map_err(failed)?;
+            (*command).into_builder(&types).build()
+        }
+        Metadata::PrimaryKeys => Ok(keys::primary()),
+        Metadata::ForeignKeys => Ok(keys::foreign()),
     };
-    batch.map_err(|e| Status::internal(e.to_string()))
+    batch.map_err(failed)
 }
 
-/// What drivers ask about the server as such.
-fn sql_infos(version: &str) -> SqlInfoDataBuilder {
-    let mut infos = SqlInfoDataBuilder::new();
-    infos.append(SqlInfo::FlightSqlServerName, "Watershed");
-    infos.append(SqlInfo::FlightSqlServerVersion, version);
-    infos.append(SqlInfo::FlightSqlServerArrowVersion, "1.3");
-    infos.append(SqlInfo::FlightSqlServerReadOnly, true);
-    infos.append(SqlInfo::FlightSqlServerSql, true);
-    infos.append(SqlInfo::FlightSqlServerSubstrait, false);
-    infos.append(
-        SqlInfo::FlightSqlServerTransaction,
-        SqlSupportedTransaction::None as i32,
-    );
-    infos.append(SqlInfo::FlightSqlServerCancel, false);
-    infos.append(SqlInfo::FlightSqlServerStatementTimeout, 0_i32);
-    infos.append(SqlInfo::FlightSqlServerTransactionTimeout, 0_i32);
-    infos.append(SqlInfo::SqlDdlCatalog, false);
-    infos.append(SqlInfo::SqlDdlSchema, false);
-    infos.append(SqlInfo::SqlDdlTable, false);
-    infos.append(
-        SqlInfo::SqlIdentifierCase,
-        SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i32,
-    );
-    infos.append(SqlInfo::SqlIdentifierQuoteChar, "\"");
-    infos.append(
-        SqlInfo::SqlQuotedIdentifierCase,
-        SqlSupportedCaseSensitivity::SqlCaseSensitivityCaseInsensitive as i32,
-    );
-    infos.append(SqlInfo::SqlAllTablesAreSelectable, true);
-    infos.append(
-        SqlInfo::SqlNullOrdering,
-        SqlNullOrdering::SqlNullsSortedHigh as i32,
-    );
-    infos.append(SqlInfo::SqlSearchStringEscape, "\\");
-    infos.append(SqlInfo::SqlSchemaTerm, "schema");
-    infos.append(SqlInfo::SqlProcedureTerm, "procedure");
-    infos.append(SqlInfo::SqlTransactionsSupported, false);
-    infos
+fn failed(error: FlightError) -> Status {
+    Status::internal(error.to_string())
 }

@@ -3,7 +3,8 @@
 //! A handle is an `Any` with the text and, once values were bound, an Arrow IPC stream with one row of
 //! them. Binding returns a new handle; closing does nothing.
 
-use super::{command, status};
+use super::metadata::Wire;
+use super::{command, placeholders, status, wire};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -12,14 +13,13 @@ use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::{
-    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
     ActionCreatePreparedStatementResult, Any, Command, DoPutPreparedStatementResult,
-    ProstMessageExt as _,
 };
-use arrow_flight::{Action, FlightData, IpcMessage, PutResult, SchemaAsIpc};
+use arrow_flight::{FlightData, IpcMessage, PutResult, SchemaAsIpc};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use prost::Message;
+use tonic::metadata::MetadataMap;
 use tonic::{Status, Streaming};
 use watershed_model::DatabaseName;
 use watershed_query::{ParamValue, Params, QueryEngine};
@@ -133,6 +133,7 @@ fn first_value(column: &dyn Array) -> Result<ParamValue, Status> {
                 .as_primitive::<Float64Type>()
                 .value(0),
         ),
+        DataType::Dictionary(_, value) => first_value(as_type(*value.clone())?.as_ref())?,
         // A dense or sparse union is how some drivers send values of any type.
         DataType::Union(..) => first_value(column.as_union().value(0).as_ref())?,
         _ => ParamValue::String(
@@ -168,6 +169,9 @@ pub(super) async fn bind(data: Streaming<FlightData>) -> Result<PutResult, Statu
         .await
         .ok_or_else(|| Status::invalid_argument("DoPut needs a row of values"))?;
     let batch = batch.map_err(|e| Status::invalid_argument(format!("Invalid parameters: {e}")))?;
+    if batch.num_rows() == 0 {
+        return Err(Status::invalid_argument("DoPut needs a row of values"));
+    }
     // Reading them now tells the client at once what can't be bound.
     bound_values(&batch)?;
     let bound = ipc_stream(&batch)
@@ -188,40 +192,27 @@ fn ipc_stream(batch: &RecordBatch) -> Result<Bytes, arrow::error::ArrowError> {
     Ok(writer.into_inner()?.into())
 }
 
-/// `DoAction`. The message inside decides, not the action's name.
-pub(super) async fn act(
+/// Plans a statement, and gives the handle and what is known about it.
+pub(super) async fn create(
     engine: &QueryEngine,
     database: &DatabaseName,
-    action: &Action,
-) -> Result<Option<arrow_flight::Result>, Status> {
-    let any = command::decode(&action.body)?;
-    if any.type_url == ActionClosePreparedStatementRequest::type_url() {
-        return Ok(None);
-    }
-    if any.type_url != ActionCreatePreparedStatementRequest::type_url() {
-        return Err(command::unsupported(&any.type_url));
-    }
-    let bad = |e: prost::DecodeError| {
-        Status::invalid_argument(format!(
-            "Error while planning Flight SQL : Invalid protobuf: {e}"
-        ))
-    };
-    let request = ActionCreatePreparedStatementRequest::decode(any.value.as_ref()).map_err(bad)?;
-    let described = engine.describe_sql(database, &request.query).await;
+    text: String,
+    metadata: &MetadataMap,
+) -> Result<ActionCreatePreparedStatementResult, Status> {
+    let text = placeholders::numbered(text);
+    let described = engine.describe_sql(database, &text).await;
     let described = described.map_err(|e| status::of_query(&e))?;
-    let dataset = watershed_storage::hydrate_schema(&described.schema);
+    let dataset = wire::schema(&described.schema, Wire::of(metadata)?);
     let parameters: Vec<Field> = described
         .parameters
         .iter()
         .map(|(name, kind)| Field::new(name, kind.clone(), true))
         .collect();
-    let result = ActionCreatePreparedStatementResult {
-        prepared_statement_handle: Handle::new(request.query, None).encode_any(),
+    Ok(ActionCreatePreparedStatementResult {
+        prepared_statement_handle: Handle::new(text, None).encode_any(),
         dataset_schema: schema_bytes(&dataset)?,
         parameter_schema: schema_bytes(&Schema::new(parameters))?,
-    };
-    let body = result.as_any().encode_to_vec().into();
-    Ok(Some(arrow_flight::Result { body }))
+    })
 }
 
 fn schema_bytes(schema: &Schema) -> Result<Bytes, Status> {

@@ -1,8 +1,9 @@
-//! Tickets and metadata keys.
+//! Tickets.
 //!
 //! A ticket is tried as protobuf `Any` with our type, then as the bare message, then as JSON. Only an
 //! `Any` that says it is ours and isn't fails at once.
 
+use super::metadata::database_name;
 use arrow_flight::sql::Any;
 use bytes::Bytes;
 use prost::Message;
@@ -10,21 +11,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tonic::Status;
-use tonic::metadata::MetadataMap;
+use uuid::Uuid;
 use watershed_model::DatabaseName;
 use watershed_query::{ParamValue, Params};
 
 /// The type URL of [`ReadInfo`] in an `Any`.
 const READ_INFO_URL: &str = "type.googleapis.com/influxdata.iox.querier.v1.ReadInfo";
-
-/// Metadata keys that name the database, the preferred one first.
-const DATABASE_KEYS: [&str; 5] = [
-    "database",
-    "bucket",
-    "bucket-name",
-    "iox-namespace-name",
-    "x-database",
-];
 
 /// The language of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +31,8 @@ pub(super) struct ReadTicket {
     pub(super) database: DatabaseName,
     pub(super) read: Read,
     pub(super) debug: bool,
+    /// The number by which calls with this ticket can be cancelled.
+    pub(super) id: Option<Uuid>,
 }
 
 /// A text with its values, or a Flight SQL command.
@@ -67,6 +61,9 @@ struct ReadInfo {
     is_debug: bool,
     #[prost(message, repeated, tag = "6")]
     params: Vec<QueryParam>,
+    /// Ours, 16 bytes; others skip what they don't know.
+    #[prost(bytes = "bytes", tag = "100")]
+    id: Bytes,
 }
 
 /// `ReadInfo.query_type`.
@@ -136,6 +133,15 @@ impl ReadTicket {
             database: database.clone(),
             read,
             debug,
+            id: None,
+        }
+    }
+
+    /// The same ticket for calls that can be cancelled by that number.
+    pub(super) fn with_id(self, id: Uuid) -> Self {
+        Self {
+            id: Some(id),
+            ..self
         }
     }
 
@@ -145,6 +151,7 @@ impl ReadTicket {
             database: database.clone(),
             read: Read::Command(command.clone()),
             debug,
+            id: None,
         }
     }
 
@@ -153,6 +160,10 @@ impl ReadTicket {
         let mut info = ReadInfo {
             database: self.database.as_str().to_owned(),
             is_debug: self.debug,
+            id: self
+                .id
+                .map(|id| Bytes::copy_from_slice(id.as_bytes()))
+                .unwrap_or_default(),
             ..ReadInfo::default()
         };
         match &self.read {
@@ -207,7 +218,7 @@ impl ReadTicket {
         let database = database_name(&info.database)?;
         let debug = info.is_debug;
         let text = |language| {
-            if !info.flightsql_command.is_empty() || info.sql_query.is_empty() {
+            if !info.flightsql_command.is_empty() {
                 return Err(invalid_ticket());
             }
             let params = info
@@ -234,6 +245,7 @@ impl ReadTicket {
             database,
             read,
             debug,
+            id: Uuid::from_slice(&info.id).ok(),
         })
     }
 
@@ -255,6 +267,7 @@ impl ReadTicket {
                 params,
             },
             debug: ticket.is_debug.unwrap_or(false),
+            id: None,
         })
     }
 }
@@ -283,53 +296,6 @@ fn param_value(value: Option<&QueryParamValue>) -> ParamValue {
         Some(QueryParamValue::F64(value)) => ParamValue::F64(*value),
         Some(QueryParamValue::String(text)) => ParamValue::String(text.clone()),
     }
-}
-
-fn database_name(name: &str) -> Result<DatabaseName, Status> {
-    DatabaseName::new(name).map_err(|e| Status::invalid_argument(e.to_string()))
-}
-
-/// The database a Flight SQL call names in its metadata.
-///
-/// # Errors
-/// `InvalidArgument` when there is none, or two different ones.
-pub(super) fn database_of(metadata: &MetadataMap) -> Result<DatabaseName, Status> {
-    let named = DATABASE_KEYS
-        .iter()
-        .filter_map(|key| Some((*key, metadata.get(*key)?.to_str().ok()?)));
-    let found: Vec<(&str, &str)> = named.collect();
-    let Some((_, first)) = found.first() else {
-        return Err(Status::invalid_argument("no 'database' header in request"));
-    };
-    if found.iter().any(|(_, name)| name != first) {
-        let keys: Vec<&str> = found.iter().map(|(key, _)| *key).collect();
-        return Err(Status::invalid_argument(format!(
-            "More than one headers are found in request: {keys:?}. Please include only one of them"
-        )));
-    }
-    database_name(first)
-}
-
-/// The language a client asks for with `x-influxdata-query-language`; SQL unless it says `influxql`.
-pub(super) fn language_of(metadata: &MetadataMap) -> Language {
-    let value = metadata
-        .get("x-influxdata-query-language")
-        .and_then(|v| v.to_str().ok());
-    match value {
-        Some(text) if text.eq_ignore_ascii_case("influxql") => Language::InfluxQl,
-        _ => Language::Sql,
-    }
-}
-
-/// Whether the client asks for the system tables.
-pub(super) fn debug_of(metadata: &MetadataMap) -> bool {
-    let value = metadata
-        .get("iox-debug")
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
-    ["1", "on", "yes", "y", "true", "t"]
-        .iter()
-        .any(|word| value.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ enum Kind {
 
 /// Writes the answers of the statements of one request, in order.
 ///
-/// For each statement: any number of [`segment`](Self::segment), then one
+/// For each statement: any number of [`hint`](Self::hint) and [`segment`](Self::segment), then one
 /// [`end_statement`](Self::end_statement); after the last statement [`finish`](Self::finish).
 pub(super) struct Encoder {
     kind: Kind,
@@ -112,6 +112,13 @@ impl Encoder {
             Kind::Msgpack(encoder) => encoder.segment(id, &segment)?,
         }
         Ok(())
+    }
+
+    /// What the statement at hand says to its reader if it has no rows. 1.x has `messages` for this, in JSON.
+    pub(super) fn hint(&mut self, text: String) {
+        if let Kind::Json(encoder) = &mut self.kind {
+            encoder.hint(text);
+        }
     }
 
     pub(super) fn end_statement(&mut self, id: usize, error: Option<&str>) {

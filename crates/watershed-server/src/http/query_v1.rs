@@ -9,6 +9,7 @@
 
 mod parameters;
 
+use super::accept;
 use super::compat::{ApiError, Code, Dialect};
 use super::influxql_output::{Encoder, Epoch, Form, Format, Segment, Segments};
 use super::params::Params;
@@ -22,7 +23,7 @@ use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use parameters::body_params;
 use std::collections::BTreeMap;
@@ -182,32 +183,13 @@ fn bad_params(error: ParamsJsonError) -> ApiError {
 
 /// The format the client likes best among those there are; JSON when it names none of them.
 fn accepted(headers: &HeaderMap) -> Format {
-    let accept = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|v| v.to_str().ok());
-    let mut best: Option<(Format, f32)> = None;
-    for item in accept.flat_map(|list| list.split(',')) {
-        let mut parts = item.split(';').map(str::trim);
-        let format = match parts
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-            .as_str()
-        {
-            "application/json" | "*/*" | "application/*" => Format::Json,
-            "application/csv" | "text/csv" => Format::Csv,
-            "application/x-msgpack" | "application/msgpack" => Format::Msgpack,
-            _ => continue,
-        };
-        let weight = parts
-            .find_map(|p| p.strip_prefix("q=")?.parse().ok())
-            .unwrap_or(1.0);
-        if weight > 0.0 && best.is_none_or(|(_, known)| weight > known) {
-            best = Some((format, weight));
-        }
-    }
-    best.map_or(Format::Json, |(format, _)| format)
+    let format = accept::best(headers, |name| match name {
+        "application/json" | "*/*" | "application/*" => Some(Format::Json),
+        "application/csv" | "text/csv" => Some(Format::Csv),
+        "application/x-msgpack" | "application/msgpack" => Some(Format::Msgpack),
+        _ => None,
+    });
+    format.unwrap_or(Format::Json)
 }
 
 /// Collects the beginning of the answer, then passes the rest on as it comes.
@@ -316,6 +298,9 @@ impl Output {
                 Ok(())
             }
             Rows::Query(output) => {
+                for hint in watershed_query::hints(&output.schema) {
+                    self.encoder.hint(hint);
+                }
                 let mut segments = Segments::new(output.stream, chunk_rows);
                 loop {
                     let segment = segments.next().await;

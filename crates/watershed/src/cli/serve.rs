@@ -2,15 +2,17 @@
 
 use super::{print, say};
 use crate::assemble::{self, Settings};
+use crate::priority;
 use crate::telemetry::{self, LogFormat};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use watershed_query::Limits;
+use watershed_query::{Executors, Limits};
 use watershed_server::auth::Secret;
 
 /// The fewest characters of an operator token that a person chose.
@@ -78,9 +80,37 @@ pub(super) struct ServeArgs {
     /// The most bytes of memory all queries together may take.
     #[arg(long, value_name = "SIZE", env = "WATERSHED_QUERY_MEMORY_BYTES_MAX", default_value = "1GiB", value_parser = bytes)]
     query_memory_bytes_max: u64,
+    /// The most bytes that queries put aside on disk when memory is short.
+    #[arg(long, value_name = "SIZE", env = "WATERSHED_QUERY_SPILL_BYTES_MAX", default_value = "10GiB", value_parser = bytes)]
+    query_spill_bytes_max: u64,
+    /// The most queries that run at once [default: twice the number of cores, and 10 at least].
+    #[arg(long, value_name = "N", env = "WATERSHED_QUERIES_MAX", value_parser = clap::value_parser!(u16).range(1..))]
+    queries_max: Option<u16>,
+    /// The most queries that wait for their turn; more are answered 503.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "WATERSHED_QUERIES_QUEUED_MAX",
+        default_value_t = 1000
+    )]
+    queries_queued_max: u32,
+    /// Seconds a query waits for its turn; then it is answered 503.
+    #[arg(long, value_name = "SECONDS", env = "WATERSHED_QUERY_QUEUE_TIMEOUT", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    query_queue_timeout: u32,
+    /// Seconds a query may take from its arrival to its last row; 0 for ever.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "WATERSHED_QUERY_TIMEOUT",
+        default_value_t = 0
+    )]
+    query_timeout: u32,
     /// The most time buckets of one group in a query that fills empty ones.
     #[arg(long, value_name = "COUNT", env = "WATERSHED_QUERY_BUCKETS_MAX", default_value_t = Limits::default().buckets_max)]
     query_buckets_max: u64,
+    /// The most series in the result of an InfluxQL query.
+    #[arg(long, value_name = "COUNT", env = "WATERSHED_QUERY_SERIES_MAX", default_value_t = Limits::default().series_max)]
+    query_series_max: u64,
     /// The most tables and subqueries in one FROM of an InfluxQL query.
     #[arg(long, value_name = "COUNT", env = "WATERSHED_QUERY_TABLES_MAX", default_value_t = Limits::default().tables_max)]
     query_tables_max: usize,
@@ -123,25 +153,38 @@ fn bytes(text: &str) -> Result<u64, String> {
 /// Runs the server until it is told to stop.
 pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     telemetry::start(&args.log_filter, args.log_format)?;
-    let io = runtime("io", IO_STACK_BYTES)?;
-    // Queries have threads of their own, so that a long one never keeps a connection waiting.
-    let queries = runtime("query", QUERY_STACK_BYTES)?;
-    let result = io.block_on(serve(args, queries.handle().clone()));
-    queries.shutdown_background();
+    let io = build(&mut threads("io", IO_STACK_BYTES))?;
+    // Queries have threads of their own, so that a long one never keeps a connection waiting, and those that are soon
+    // done have others than those that are not.
+    let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+    let mut light = threads("query", QUERY_STACK_BYTES);
+    let light = build(light.worker_threads(Executors::light_threads(cores)))?;
+    let heavy = build(threads("heavy query", QUERY_STACK_BYTES).on_thread_start(priority::lower))?;
+    let executors = Executors {
+        light: light.handle().clone(),
+        heavy: heavy.handle().clone(),
+    };
+    let result = io.block_on(serve(args, executors));
+    heavy.shutdown_background();
+    light.shutdown_background();
     io.shutdown_background();
     result
 }
 
-fn runtime(name: &'static str, stack_bytes: usize) -> anyhow::Result<Runtime> {
-    let runtime = Builder::new_multi_thread()
+fn threads(name: &'static str, stack_bytes: usize) -> Builder {
+    let mut builder = Builder::new_multi_thread();
+    builder
         .thread_name(name)
         .thread_stack_size(stack_bytes)
-        .enable_all()
-        .build();
-    runtime.with_context(|| format!("start the {name} threads"))
+        .enable_all();
+    builder
 }
 
-async fn serve(args: ServeArgs, queries: tokio::runtime::Handle) -> anyhow::Result<()> {
+fn build(builder: &mut Builder) -> anyhow::Result<Runtime> {
+    builder.build().context("start threads")
+}
+
+async fn serve(args: ServeArgs, queries: Executors) -> anyhow::Result<()> {
     let mut stop = StopSignals::listen()?;
     // Taking the address first: whoever has it owns the data directory's clients.
     let listener = TcpListener::bind(args.bind).await.with_context(|| {
@@ -199,8 +242,15 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         buffer_bytes_max: args.buffer_bytes_max,
         disk_reserve_bytes: args.disk_reserve_bytes,
         query_memory_bytes_max: size(args.query_memory_bytes_max)?,
+        query_spill_bytes_max: args.query_spill_bytes_max,
+        queries_max: args.queries_max.map(usize::from),
+        queries_queued_max: args.queries_queued_max as usize,
+        query_queue_timeout: Duration::from_secs(args.query_queue_timeout.into()),
+        query_timeout: (args.query_timeout > 0)
+            .then(|| Duration::from_secs(args.query_timeout.into())),
         query_limits: Limits {
             buckets_max: args.query_buckets_max,
+            series_max: args.query_series_max,
             tables_max: args.query_tables_max,
             columns_max: args.query_columns_max,
             subquery_depth_max: args.query_subquery_depth_max,

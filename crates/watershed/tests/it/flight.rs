@@ -1,17 +1,14 @@
-//! Arrow Flight with JSON tickets, as v3 clients use it, and Flight SQL.
+//! Arrow Flight with JSON tickets, as v3 clients use it.
 
+use super::flight_client::{channel, table};
 use super::server::{OPERATOR_TOKEN, Server, runtime};
 use arrow::array::RecordBatch;
-use arrow::util::pretty::pretty_format_batches;
+use arrow_flight::Ticket;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
-use arrow_flight::sql::client::FlightSqlServiceClient;
-use arrow_flight::sql::{CommandGetDbSchemas, CommandGetTables};
-use arrow_flight::{Criteria, FlightDescriptor, Ticket};
 use futures::TryStreamExt as _;
-use serde_json::{Value, json};
-use tonic::transport::Channel;
+use serde_json::json;
 use tonic::{Code, Request, Status};
 
 const POINTS: &str = "\
@@ -21,19 +18,11 @@ cpu,host=b usage=3 1704067202000000000";
 
 /// A server with some points in `db`.
 #[track_caller]
-fn server() -> Server {
+pub(crate) fn server() -> Server {
     let server = Server::start();
     server.create_database("db");
     server.write("db", POINTS);
     server
-}
-
-async fn channel(server: &Server) -> Channel {
-    Channel::from_shared(server.url())
-        .unwrap()
-        .connect()
-        .await
-        .unwrap()
 }
 
 /// `DoGet` with a ticket, as the v3 clients send it.
@@ -43,7 +32,7 @@ pub(crate) fn do_get(
     ticket: impl Into<Vec<u8>>,
 ) -> Result<Vec<RecordBatch>, Status> {
     runtime().block_on(async {
-        let mut client = FlightServiceClient::new(channel(server).await);
+        let mut client = FlightServiceClient::new(channel(server.url()).await);
         let mut request = Request::new(Ticket {
             ticket: ticket.into().into(),
         });
@@ -80,19 +69,6 @@ pub(crate) fn ticket(database: &str, query: &str, language: &str) -> String {
 fn rows(server: &Server, ticket: impl Into<Vec<u8>>) -> Vec<String> {
     let batches = do_get(server, Some(&operator()), ticket).unwrap();
     table(&batches)
-}
-
-fn table(batches: &[RecordBatch]) -> Vec<String> {
-    let text = pretty_format_batches(batches).unwrap().to_string();
-    let lines = text.lines().filter(|line| line.starts_with('|'));
-    let cells = |line: &str| {
-        line.trim_matches('|')
-            .split('|')
-            .map(str::trim)
-            .collect::<Vec<_>>()
-            .join("|")
-    };
-    lines.map(cells).collect()
 }
 
 #[test]
@@ -308,7 +284,7 @@ fn failures_have_the_code_that_fits() {
             Some(&operator),
             sql("SELECT 1 / (n - n) FROM cpu"),
             Code::InvalidArgument,
-            "ivide",
+            "Error while execution Flight SQL stream: Arrow error: Divide by zero",
         ),
         (
             Some(&operator),
@@ -321,6 +297,12 @@ fn failures_have_the_code_that_fits() {
             influxql("SELEC n FROM cpu"),
             Code::InvalidArgument,
             "SELEC",
+        ),
+        (
+            Some(&operator),
+            influxql("SELECT nope(n) FROM cpu"),
+            Code::InvalidArgument,
+            "Error while planning query: ",
         ),
         (
             Some(&operator),
@@ -350,7 +332,7 @@ fn failures_have_the_code_that_fits() {
             Some(&operator),
             influxql("SELECT n INTO copy FROM cpu"),
             Code::InvalidArgument,
-            "This feature is not implemented: SELECT INTO",
+            "Error while planning query: This feature is not implemented: SELECT INTO",
         ),
         (
             Some(&operator),
@@ -416,226 +398,4 @@ fn long_results_arrive_whole() {
             .to_vec()
     });
     assert!(values.eq(0..100_000));
-}
-
-/// A Flight SQL client for a database.
-async fn flight_sql(server: &Server, database: &str) -> FlightSqlServiceClient<Channel> {
-    let mut client = FlightSqlServiceClient::new(channel(server).await);
-    client.set_token(OPERATOR_TOKEN.to_owned());
-    client.set_header("database", database);
-    client
-}
-
-async fn fetch(
-    client: &mut FlightSqlServiceClient<Channel>,
-    info: arrow_flight::FlightInfo,
-) -> Vec<RecordBatch> {
-    let ticket = info.endpoint[0].ticket.clone().unwrap();
-    client
-        .do_get(ticket)
-        .await
-        .unwrap()
-        .try_collect()
-        .await
-        .unwrap()
-}
-
-#[test]
-fn flight_sql_runs_statements() {
-    let server = server();
-    runtime().block_on(async {
-        let mut client = flight_sql(&server, "db").await;
-        let statement = "SELECT host, sum(n) AS n FROM cpu GROUP BY host ORDER BY host";
-        let info = client.execute(statement.to_owned(), None).await.unwrap();
-        assert!(
-            info.endpoint[0].location.is_empty(),
-            "the ticket is for the same connection"
-        );
-        assert_eq!((info.total_records, info.total_bytes), (-1, -1));
-        let schema = info.clone().try_decode_schema().unwrap();
-        let batches = fetch(&mut client, info).await;
-        assert_eq!(table(&batches), ["host|n", "a|3", "b|"]);
-        let names = |schema: &arrow::datatypes::Schema| {
-            schema
-                .fields()
-                .iter()
-                .map(|f| format!("{} {}", f.name(), f.data_type()))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            names(&schema),
-            names(&batches[0].schema()),
-            "announced and sent columns are the same"
-        );
-    });
-}
-
-#[test]
-fn flight_sql_runs_influxql_when_asked() {
-    let server = server();
-    runtime().block_on(async {
-        let mut client = flight_sql(&server, "db").await;
-        client.set_header("x-influxdata-query-language", "InfluxQL");
-        let info = client
-            .execute("SHOW MEASUREMENTS".to_owned(), None)
-            .await
-            .unwrap();
-        let batches = fetch(&mut client, info).await;
-        assert_eq!(
-            table(&batches),
-            ["iox::measurement|name", "measurements|cpu"]
-        );
-    });
-}
-
-#[test]
-fn flight_sql_prepares_statements() {
-    let server = server();
-    runtime().block_on(async {
-        let mut client = flight_sql(&server, "db").await;
-        let statement = "SELECT n FROM cpu WHERE host = $host AND n > $n";
-        let mut prepared = client.prepare(statement.to_owned(), None).await.unwrap();
-        let parameters: Vec<String> = prepared
-            .parameter_schema()
-            .unwrap()
-            .fields()
-            .iter()
-            .map(|f| f.name().trim_start_matches('$').to_owned())
-            .collect();
-        assert_eq!(parameters.len(), 2, "{parameters:?}");
-        let batch = RecordBatch::try_from_iter([
-            (
-                "host",
-                std::sync::Arc::new(arrow::array::StringArray::from(vec!["a"]))
-                    as arrow::array::ArrayRef,
-            ),
-            (
-                "n",
-                std::sync::Arc::new(arrow::array::Int64Array::from(vec![1])),
-            ),
-        ]);
-        prepared.set_parameters(batch.unwrap()).unwrap();
-        let info = prepared.execute().await.unwrap();
-        let batches = fetch(&mut client, info).await;
-        assert_eq!(table(&batches), ["n", "2"]);
-        prepared.close().await.unwrap();
-    });
-}
-
-#[test]
-fn flight_sql_shows_what_there_is() {
-    let server = server();
-    runtime().block_on(async {
-        let mut client = flight_sql(&server, "db").await;
-        let info = client.get_catalogs().await.unwrap();
-        assert_eq!(
-            table(&fetch(&mut client, info).await),
-            ["catalog_name", "public"]
-        );
-        let filter = Some("i%".to_owned());
-        let schemas = CommandGetDbSchemas {
-            catalog: None,
-            db_schema_filter_pattern: filter,
-        };
-        let info = client.get_db_schemas(schemas).await.unwrap();
-        assert_eq!(
-            table(&fetch(&mut client, info).await),
-            [
-                "catalog_name|db_schema_name",
-                "public|information_schema",
-                "public|iox"
-            ]
-        );
-        let tables = CommandGetTables {
-            catalog: Some("public".to_owned()),
-            db_schema_filter_pattern: Some("iox".to_owned()),
-            ..CommandGetTables::default()
-        };
-        let info = client.get_tables(tables).await.unwrap();
-        assert_eq!(
-            table(&fetch(&mut client, info).await),
-            [
-                "catalog_name|db_schema_name|table_name|table_type",
-                "public|iox|cpu|BASE TABLE"
-            ]
-        );
-    });
-}
-
-#[test]
-fn flight_sql_needs_one_database() {
-    let server = server();
-    let message = |headers: &[(&'static str, &'static str)]| {
-        runtime().block_on(async {
-            let mut client = FlightSqlServiceClient::new(channel(&server).await);
-            client.set_token(OPERATOR_TOKEN.to_owned());
-            for (name, value) in headers {
-                client.set_header(*name, *value);
-            }
-            client
-                .execute("SELECT 1".to_owned(), None)
-                .await
-                .map(drop)
-                .map_err(|e| e.to_string())
-        })
-    };
-    assert_eq!(message(&[("database", "db"), ("bucket", "db")]), Ok(()));
-    assert_eq!(message(&[("bucket-name", "db")]), Ok(()));
-    assert_eq!(message(&[("iox-namespace-name", "db")]), Ok(()));
-    let failed = |headers, text: &str| {
-        let message = message(headers).unwrap_err();
-        assert!(message.contains(text), "{message}");
-    };
-    failed(&[], "no 'database' header in request");
-    failed(
-        &[("database", "db"), ("bucket", "other")],
-        "More than one headers are found in request: ",
-    );
-    failed(&[("database", "nope")], "Database 'nope' not found");
-}
-
-#[test]
-fn what_is_not_offered_is_said() {
-    let server = server();
-    runtime().block_on(async {
-        let mut client = flight_sql(&server, "db").await;
-        let update = client
-            .execute_update("DELETE FROM cpu".to_owned(), None)
-            .await;
-        let message = update.unwrap_err().to_string();
-        assert!(
-            message.contains("nvalid") || message.contains("nimplemented"),
-            "{message}"
-        );
-        let mut plain = FlightServiceClient::new(channel(&server).await);
-        let mut request = Request::new(FlightDescriptor::new_path(vec!["cpu".to_owned()]));
-        request
-            .metadata_mut()
-            .insert("authorization", operator().parse().unwrap());
-        request
-            .metadata_mut()
-            .insert("database", "db".parse().unwrap());
-        let status = plain.get_flight_info(request).await.unwrap_err();
-        assert_eq!(status.code(), Code::Unimplemented);
-        assert_eq!(
-            status.message(),
-            "Unsupported message type: FlightInfo with Path"
-        );
-        let status = plain.list_flights(Criteria::default()).await.unwrap_err();
-        assert_eq!(status.code(), Code::Unimplemented);
-    });
-}
-
-#[test]
-fn a_handshake_turns_a_password_into_a_bearer_token() {
-    let server = server();
-    let token = runtime().block_on(async {
-        let mut client = FlightSqlServiceClient::new(channel(&server).await);
-        client.handshake("anyone", OPERATOR_TOKEN).await.unwrap();
-        client.token().cloned()
-    });
-    let ticket: Value = json!({ "database": "db", "sql_query": "SELECT count(*) AS n FROM cpu" });
-    let authorization = format!("Bearer {}", token.unwrap());
-    let batches = do_get(&server, Some(&authorization), ticket.to_string()).unwrap();
-    assert_eq!(table(&batches), ["n", "3"]);
 }

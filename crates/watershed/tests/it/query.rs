@@ -4,6 +4,7 @@ use super::msgpack;
 use super::scenario::{check, check_with, standard};
 use super::server::{Answer, OPERATOR_TOKEN, Server, runtime};
 use arrow::array::RecordBatch;
+use arrow::ipc::reader::StreamReader;
 use arrow::util::pretty::pretty_format_batches;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -641,7 +642,7 @@ fn sql(server: &Server, statement: &str, format: &str) -> Answer {
 }
 
 #[test]
-fn sql_answers_come_in_five_formats() {
+fn sql_answers_come_in_six_formats() {
     const STATEMENT: &str = "SELECT time, host, usage, n FROM cpu ORDER BY time LIMIT 2";
     let server = server();
     let json = sql(&server, STATEMENT, "json");
@@ -691,6 +692,96 @@ fn sql_answers_come_in_five_formats() {
         pretty_format_batches(&rows).unwrap().to_string() + "\n",
         pretty.text()
     );
+    let arrow = sql(&server, STATEMENT, "arrow");
+    assert_eq!(
+        arrow.header("content-type"),
+        "application/vnd.apache.arrow.stream"
+    );
+    let reader = StreamReader::try_new(arrow.body.as_slice(), None).unwrap();
+    let rows: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    assert_eq!(
+        pretty_format_batches(&rows).unwrap().to_string() + "\n",
+        pretty.text()
+    );
+}
+
+#[test]
+fn the_format_of_a_v3_answer_is_what_the_client_likes() {
+    let server = server();
+    for (accept, kind) in [
+        ("*/*", "application/json"),
+        ("text/html, application/xhtml+xml", "application/json"),
+        ("text/html;q=0.9, text/csv;q=0.5", "text/csv"),
+        (
+            "application/json;q=0.2, application/jsonl",
+            "application/jsonl",
+        ),
+        ("text/plain", "text/plain; charset=utf-8"),
+        (
+            "application/vnd.apache.parquet",
+            "application/vnd.apache.parquet",
+        ),
+        (
+            "application/vnd.apache.arrow.stream",
+            "application/vnd.apache.arrow.stream",
+        ),
+    ] {
+        for path in ["/api/v3/query_sql", "/api/v3/query_influxql"] {
+            let request = server.get(path).header(ACCEPT, accept);
+            let answer = server.send(request.query(&[("db", "db"), ("q", "SELECT n FROM cpu")]));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(answer.header("content-type"), kind, "{accept}");
+        }
+    }
+    // The parameter is meant more than a header that some library adds.
+    let request = server.get("/api/v3/query_sql?db=db&format=csv&q=SELECT 1 AS n");
+    let answer = server.send(request.header(ACCEPT, "application/json"));
+    assert_eq!(answer.text(), "n\n1\n");
+}
+
+#[test]
+fn a_v3_answer_that_fails_in_its_middle_is_no_whole_answer() {
+    let server = server();
+    let failing = "SELECT 1 / (value - 900000) AS n FROM generate_series(1, 1000000)";
+    for format in ["json", "jsonl", "csv", "pretty", "parquet", "arrow"] {
+        for encoding in ["identity", "gzip"] {
+            let request = server.get("/api/v3/query_sql").query(&[
+                ("db", "db"),
+                ("q", failing),
+                ("format", format),
+            ]);
+            let request = request.header("accept-encoding", encoding);
+            match server.try_send(request) {
+                // Either the status tells, or the connection.
+                Ok(answer) => {
+                    assert_eq!(answer.status, 400, "{format} {encoding}");
+                    if encoding == "identity" {
+                        assert!(answer.text().contains("Divide by zero"));
+                    }
+                }
+                Err(error) => assert!(error.is_body() || error.is_decode(), "{error:?}"),
+            }
+        }
+    }
+    // Long formats have begun by then.
+    let request =
+        server
+            .get("/api/v3/query_sql")
+            .query(&[("db", "db"), ("q", failing), ("format", "json")]);
+    runtime().block_on(async {
+        let mut response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let mut bytes = 0;
+        let error = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => bytes += chunk.len(),
+                Ok(None) => panic!("{bytes} bytes look like a whole answer"),
+                Err(error) => break error,
+            }
+        };
+        assert!(bytes > 100_000, "{bytes}");
+        assert!(error.is_body() || error.is_decode(), "{error:?}");
+    });
 }
 
 #[test]
@@ -753,7 +844,7 @@ fn v3_queries_that_fail_say_why() {
         < 400 {"code":"invalid","message":"missing parameter 'q'"}
 
         > GET /api/v3/query_sql?db=db&q=SELECT+1&format=xml
-        < 400 {"code":"invalid","message":"unknown format 'xml', expected one of json, jsonl, csv, pretty, parquet"}
+        < 400 {"code":"invalid","message":"unknown format 'xml', expected one of json, jsonl, csv, pretty, parquet, arrow"}
 
         > GET /api/v3/query_sql?db=nope&q=SELECT+1
         < 404 {"code":"not found","message":"database \"nope\" not found"}

@@ -46,7 +46,7 @@ fn listed(server: &Server, token: &str) -> Vec<Value> {
 
 /// Asks until so many queries are listed.
 #[track_caller]
-fn wait_for(server: &Server, count: usize) -> Vec<Value> {
+pub(crate) fn wait_for(server: &Server, count: usize) -> Vec<Value> {
     let begun = Instant::now();
     loop {
         let queries = listed(server, OPERATOR_TOKEN);

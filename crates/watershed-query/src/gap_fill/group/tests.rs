@@ -33,6 +33,7 @@ fn check(
             step: Step::Nanos(10),
         },
         fills: vec![(2, fill)],
+        constants: vec![],
         nulls_first: true,
     };
     let mut filling = Filling::new(Arc::new(spec), schema, batch).unwrap();
@@ -180,6 +181,7 @@ fn of_a_selector_only_the_value_is_interpolated() {
             step: Step::Nanos(10),
         },
         fills: vec![(1, Fill::Linear)],
+        constants: vec![],
         nulls_first: true,
     };
     let mut filling = Filling::new(Arc::new(spec), schema, batch).unwrap();

@@ -1,17 +1,16 @@
 //! Aggregates and selectors, by group and time bucket, and the window functions over them.
 
+use super::fill::{IN_RANGE, REAL, ROWS_IN_RANGE};
 use super::limit::Order;
 use super::window::Windows;
-use super::{Inputs, Planned, Planner, field_column, time_filters};
-use crate::gap_fill::{self, GapFill, Grid};
+use super::{Inputs, Planned, Planner};
 use crate::influxql::aggregates;
 use crate::influxql::error::{Result, invalid};
 use crate::influxql::expr::{Lower, variable};
-use crate::influxql::functions::arguments::forecast;
 use crate::influxql::functions::{Class, Kind, kind, looks_back, takes};
 use crate::influxql::integral;
 use crate::influxql::relation::{TIME, column};
-use crate::influxql::types::{Value, ValueType, instant};
+use crate::influxql::types::{Value, ValueType};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::expr_fn::{
@@ -20,37 +19,34 @@ use datafusion::functions_aggregate::expr_fn::{
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{
-    Expr as PlanExpr, ExprFunctionExt, Extension, LogicalPlan, LogicalPlanBuilder, cast, lit,
+    Expr as PlanExpr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, cast, lit, when,
 };
-use std::sync::Arc;
 use watershed_influxql::{Call, Expr, Fill, VarRef};
 
 /// The start of a row's time bucket, beside the row's own time.
 pub(super) const BUCKET: &str = "bucket";
 /// The number of rows, where it decides whether there is a result at all.
 const ROWS: &str = "rows";
-/// Tells rows of the statement from those that were added for a forecast.
-const REAL: &str = "real";
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// The value of a call, or of a column of a chosen row, after aggregation.
 #[derive(Debug)]
-struct CallResult {
+pub(super) struct CallResult {
     /// What was called.
-    key: Expr,
+    pub(super) key: Expr,
     /// Whether it sees the bucket before the range.
-    looks_back: bool,
+    pub(super) looks_back: bool,
     /// Made of the columns of the aggregation.
     expr: PlanExpr,
-    value_type: ValueType,
+    pub(super) value_type: ValueType,
 }
 
 impl CallResult {
-    fn name(at: usize) -> String {
+    pub(super) fn name(at: usize) -> String {
         format!("c{at}")
     }
 
-    fn is_call_of(&self, name: &str) -> bool {
+    pub(super) fn is_call_of(&self, name: &str) -> bool {
         matches!(&self.key, Expr::Call(call) if call.name == name)
     }
 }
@@ -124,21 +120,12 @@ impl Calls<'_> {
     /// Adds an aggregate and gives the column it will be in.
     fn aggregate(&mut self, expr: PlanExpr) -> PlanExpr {
         let name = format!("x{}", self.aggregates.len());
-        let expr = match self.in_range() {
+        let expr = match self.planner.in_range() {
             Some(in_range) if !self.looks_back => filtered(expr, in_range),
             _ => expr,
         };
         self.aggregates.push(expr.alias(&name));
         column(&name)
-    }
-
-    /// The rows in the range asked for, where more are read.
-    fn in_range(&self) -> Option<PlanExpr> {
-        let clauses = &self.planner.query.clauses;
-        match clauses.scan == clauses.bounds {
-            true => None,
-            false => time_filters(clauses.bounds).reduce(PlanExpr::and),
-        }
     }
 
     /// The order among rows of one time: the smallest set of tags first.
@@ -168,7 +155,13 @@ impl Calls<'_> {
                 value.value_type, var.name, self.planner.relation.name
             ));
         }
-        Ok(Value::new(self.inputs.add(value.expr), value.value_type))
+        let value_type = value.value_type;
+        let argument = match self.planner.relation.subquery {
+            // Arithmetic makes negative zeros.
+            true => value.one_zero(),
+            false => value.expr,
+        };
+        Ok(Value::new(self.inputs.add(argument), value_type))
     }
 
     /// An aggregate or a selector, over the columns of the aggregation.
@@ -201,7 +194,7 @@ impl Calls<'_> {
         };
         let value = argument.expr.clone();
         let expr = match name {
-            "count" if distinct => self.aggregate(count_distinct(value)),
+            "count" if distinct => self.aggregate(count_distinct(argument.one_zero())),
             "count" => self.aggregate(count(value)),
             "sum" => self.aggregate(sum(value)),
             "mean" => self.aggregate(avg(argument.float())),
@@ -361,27 +354,47 @@ impl Planner<'_> {
             windows,
             ..
         } = calls;
+        let mut aggregates = aggregates;
+        let rows_in_range = self.rows_in_range(&results)?;
+        let cut = rows_in_range.is_some();
+        aggregates.extend(rows_in_range);
         let plan = self.inputs(inputs, parts)?;
-        let plan = self.grouped(plan, aggregates)?;
+        let (plan, in_range) = match (self.grouped(plan, aggregates)?, cut) {
+            (plan, true) => self.marked(plan)?,
+            (plan, false) => (plan, None),
+        };
+        let marked = in_range.is_some();
         let mut exprs = self.group_columns();
         exprs.push(time.alias(TIME));
-        exprs.extend(
-            results
-                .iter()
-                .enumerate()
-                .map(|(at, result)| result.expr.clone().alias(CallResult::name(at))),
-        );
+        for (at, result) in results.iter().enumerate() {
+            let expr = result.expr.clone();
+            // A count of rows before the range alone is nothing that could be 0.
+            let expr = match cut && !result.looks_back && result.is_call_of("count") {
+                true => when(column(ROWS_IN_RANGE).gt(lit(0_i64)), expr).end()?,
+                false => expr,
+            };
+            exprs.push(expr.alias(CallResult::name(at)));
+        }
+        exprs.extend(in_range);
         let plan = plan.project(exprs)?.build()?;
         let plan = self.filled_results(plan, &results)?;
-        let plan = self.with_room(plan)?;
+        let mut plan = self.with_room(plan)?;
+        if marked {
+            plan = self.cut_to_range(plan, &results)?;
+        }
         let plan = self.windowed(plan, windows, &Order::default())?;
         let mut exprs = self.result_keys();
         exprs.extend(fields);
         if self.forecast_points() > 0 {
             exprs.push(column(REAL));
         }
+        exprs.extend(marked.then(|| column(IN_RANGE)));
         let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
-        self.limited(self.without_look_back(plan)?, planned, Order::default())
+        self.limited(
+            self.without_look_back(plan, marked)?,
+            planned,
+            Order::default(),
+        )
     }
 
     /// The rows as groups, time, bucket and arguments.
@@ -417,186 +430,5 @@ impl Planner<'_> {
         Ok(plan
             .aggregate(keys, all)?
             .filter(column(ROWS).gt(lit(0_i64)))?)
-    }
-
-    fn filled_results(&self, plan: LogicalPlan, results: &[CallResult]) -> Result<LogicalPlan> {
-        // Buckets that an integral does not touch have no area, not an unknown one.
-        if !results.is_empty() && results.iter().all(|result| result.is_call_of("integral")) {
-            return Ok(plan);
-        }
-        let columns = results.iter().map(|result| FillColumn {
-            value_type: result.value_type,
-            counts: result.is_call_of("count"),
-            chosen: matches!(result.key, Expr::Var(_)),
-        });
-        self.filled(plan, columns.collect())
-    }
-
-    /// Fills empty buckets. `plan` has the result keys and then the given columns.
-    pub(super) fn filled(
-        &self,
-        plan: LogicalPlan,
-        columns: Vec<FillColumn>,
-    ) -> Result<LogicalPlan> {
-        let clauses = &self.query.clauses;
-        let Some(buckets) = clauses
-            .buckets
-            .as_ref()
-            .filter(|_| clauses.fill != Fill::None)
-        else {
-            return Ok(plan);
-        };
-        let start = |bound: Option<i64>| bound.and_then(|bound| buckets.start(bound));
-        let grid = Grid {
-            first: start(clauses.scan.lower),
-            last: start(clauses.scan.upper),
-            step: buckets.step(),
-        };
-        let time = self.query.groups.len();
-        let fills = columns.iter().enumerate();
-        let fills = fills.map(|(at, column)| (time + 1 + at, column.fill(clauses.fill)));
-        let spec = gap_fill::Spec {
-            groups: (0..time).collect(),
-            time,
-            grid,
-            fills: fills.collect(),
-            nulls_first: false,
-        };
-        let node = Arc::new(GapFill::try_new(plan, spec)?);
-        Ok(LogicalPlan::Extension(Extension { node }))
-    }
-
-    /// How many points the statement forecasts.
-    fn forecast_points(&self) -> usize {
-        let mut points = 0;
-        for field in &self.query.fields {
-            field.expr.walk(&mut |expr| {
-                if let Expr::Call(call) = expr
-                    && let Ok(Some(forecast)) = forecast(call, 0)
-                {
-                    points = points.max(forecast.points);
-                }
-            });
-        }
-        points
-    }
-
-    /// The start of the bucket with the last instant, or of the last one to forecast behind it.
-    fn last_bucket(&self, upper: Option<i64>) -> Option<i64> {
-        let buckets = self.query.clauses.buckets.as_ref()?;
-        let last = buckets.start(upper?)?;
-        (0..self.forecast_points()).try_fold(last, |start, _| buckets.next(start))
-    }
-
-    /// With empty rows for all buckets in which a forecast may stand. Those that were there have a value in
-    /// [`REAL`].
-    fn with_room(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let clauses = &self.query.clauses;
-        let Some(buckets) = clauses
-            .buckets
-            .as_ref()
-            .filter(|_| self.forecast_points() > 0)
-        else {
-            return Ok(plan);
-        };
-        let mut exprs: Vec<PlanExpr> = plan
-            .schema()
-            .columns()
-            .into_iter()
-            .map(Into::into)
-            .collect();
-        exprs.push(lit(true).alias(REAL));
-        let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
-        let time = self.query.groups.len();
-        let spec = gap_fill::Spec {
-            groups: (0..time).collect(),
-            time,
-            grid: Grid {
-                first: clauses.scan.lower.and_then(|lower| buckets.start(lower)),
-                last: self.last_bucket(clauses.scan.upper),
-                step: buckets.step(),
-            },
-            fills: Vec::new(),
-            nulls_first: false,
-        };
-        let node = Arc::new(GapFill::try_new(plan, spec)?);
-        Ok(LogicalPlan::Extension(Extension { node }))
-    }
-
-    /// Without the bucket that was read only for the window functions, and the rows they leave empty.
-    fn without_look_back(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let mixed = match self.query.class {
-            Class::WindowAggregate => false,
-            Class::WindowAggregateMixed => true,
-            _ => return Ok(plan),
-        };
-        let clauses = &self.query.clauses;
-        let start = |bound: Option<i64>| bound.and_then(|b| clauses.buckets.as_ref()?.start(b));
-        let mut plan = LogicalPlanBuilder::from(plan);
-        if let Some(first) = start(clauses.bounds.lower) {
-            plan = plan.filter(column(TIME).gt_eq(instant(first)))?;
-        }
-        if let Some(last) = self.last_bucket(clauses.bounds.upper) {
-            plan = plan.filter(column(TIME).lt_eq(instant(last)))?;
-        }
-        if !mixed {
-            plan = plan.filter(self.has_window_value())?;
-            return Ok(plan.build()?);
-        }
-        if self.forecast_points() > 0 {
-            let real = column(REAL).is_not_null();
-            plan = plan.filter(real.or(self.has_window_value()))?;
-        }
-        if clauses.fill == Fill::None && clauses.scan != clauses.bounds {
-            // The first bucket may have rows before the range alone.
-            let present = self.query.fields.iter().enumerate().map(|(at, field)| {
-                let value = column(&field_column(at));
-                // A count of none of them is 0.
-                match &field.expr {
-                    Expr::Call(call) if call.name == "count" => value.gt(lit(0_i64)),
-                    _ => value.is_not_null(),
-                }
-            });
-            if let Some(any) = present.reduce(PlanExpr::or) {
-                plan = plan.filter(any)?;
-            }
-        }
-        Ok(plan.build()?)
-    }
-}
-
-/// A column of which the empty buckets are filled.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FillColumn {
-    pub(super) value_type: ValueType,
-    /// Whether it is a `count`, which is 0 where there is nothing.
-    pub(super) counts: bool,
-    /// Whether it comes from the row a selector chose.
-    pub(super) chosen: bool,
-}
-
-impl FillColumn {
-    fn fill(self, fill: Fill) -> gap_fill::Fill {
-        match fill {
-            Fill::Null | Fill::None if self.counts => {
-                gap_fill::Fill::Value(ScalarValue::Int64(Some(0)))
-            }
-            Fill::Null | Fill::None => gap_fill::Fill::Null,
-            Fill::Previous => gap_fill::Fill::Previous,
-            Fill::Linear if self.chosen => gap_fill::Fill::Null,
-            Fill::Linear => gap_fill::Fill::Linear,
-            Fill::Integer(value) => self.number(Some(value), value as f64),
-            Fill::Float(value) => self.number(None, value),
-        }
-    }
-
-    /// The number as the type of the column has it; text and booleans stay without value.
-    fn number(self, integer: Option<i64>, float: f64) -> gap_fill::Fill {
-        gap_fill::Fill::Value(match self.value_type {
-            ValueType::Float => ScalarValue::Float64(Some(float)),
-            ValueType::Integer => ScalarValue::Int64(Some(integer.unwrap_or(float as i64))),
-            ValueType::Unsigned => ScalarValue::UInt64(Some(float as u64)),
-            _ => return gap_fill::Fill::Null,
-        })
     }
 }

@@ -1,6 +1,7 @@
 //! What is chosen by its place in an order: `top`, `bottom`, the row of a `percentile`, and `distinct`.
 
-use super::aggregate::{BUCKET, FillColumn, percent};
+use super::aggregate::{BUCKET, percent};
+use super::fill::FillColumn;
 use super::limit::Order;
 use super::{Inputs, Planned, Planner, RANK};
 use crate::influxql::error::{Result, invalid};
@@ -38,6 +39,10 @@ impl RankedRows<'_> {
                     ValueType::Tag => {
                         let text = cast(value.expr, DataType::Utf8);
                         Value::new(self.inputs.add(text), ValueType::String)
+                    }
+                    // Arithmetic makes negative zeros.
+                    value_type if call.name == "distinct" || self.planner.relation.subquery => {
+                        Value::new(self.inputs.add(value.one_zero()), value_type)
                     }
                     value_type => Value::new(self.inputs.add(value.expr), value_type),
                 }
@@ -115,10 +120,11 @@ impl Planner<'_> {
         let mut exprs = self.group_columns();
         exprs.push(column(if buckets { BUCKET } else { TIME }).alias(TIME));
         exprs.extend(fields);
-        let columns = planned.iter().map(|field| FillColumn {
-            value_type: field.value_type,
+        let columns = planned.iter().zip(&self.query.fields);
+        let columns = columns.map(|(planned, field)| FillColumn {
+            value_type: planned.value_type,
             counts: false,
-            chosen: true,
+            chosen: has_column_outside(&field.expr),
         });
         let plan = self.filled(plan.project(exprs)?.build()?, columns.collect())?;
         self.limited(plan, planned, Order::default())

@@ -164,7 +164,7 @@ impl Planner<'_> {
         let Some(buckets) = clauses.buckets.as_ref() else {
             return Ok(value);
         };
-        if clauses.scan == clauses.bounds {
+        if clauses.grid == clauses.bounds {
             return Ok(value);
         }
         let start = |bound: Option<i64>| bound.and_then(|bound| buckets.start(bound));

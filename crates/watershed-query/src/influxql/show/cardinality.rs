@@ -400,9 +400,6 @@ impl Counting<'_> {
             false => serde_json::json!({ "tagKeyColumns": keys }),
         };
         let metadata = group_metadata(keys.to_string());
-        Statement {
-            plan,
-            schema: Arc::new(Schema::new_with_metadata(fields, metadata)),
-        }
+        Statement::new(plan, Arc::new(Schema::new_with_metadata(fields, metadata)))
     }
 }

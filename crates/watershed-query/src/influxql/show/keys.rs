@@ -57,10 +57,7 @@ impl Planner<'_> {
             return self.nothing("measurements", &["name"]);
         };
         let plan = plan.sort(order)?.limit(skip, fetch)?.build()?;
-        Ok(Statement {
-            plan,
-            schema: text_schema(&["name"]),
-        })
+        Ok(Statement::new(plan, text_schema(&["name"])))
     }
 
     /// `SHOW FIELD KEYS`.

@@ -51,10 +51,7 @@ impl Planner<'_> {
             .limit(skip, fetch)?
             .project(vec![lit("").alias(MEASUREMENT), column(KEY)])?
             .build()?;
-        Ok(Statement {
-            plan,
-            schema: super::text_schema(&[KEY]),
-        })
+        Ok(Statement::new(plan, super::text_schema(&[KEY])))
     }
 
     /// The series of a table: the columns [`TABLE`], [`ORDER`] and [`KEY`], in no order.

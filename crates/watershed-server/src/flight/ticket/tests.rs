@@ -92,41 +92,80 @@ fn tickets_of_ours_come_back_as_they_went() {
     };
     for ticket in [
         ReadTicket::command(&database, &any, true),
+        ReadTicket::command(&database, &any, false).with_id(Uuid::from_u128(7)),
         ReadTicket::text(&database, "SELECT 1", Language::Sql, false),
         ReadTicket {
             database: database.clone(),
             read,
             debug: false,
+            id: None,
         },
     ] {
         assert_eq!(ReadTicket::decode(&ticket.encode()).unwrap(), ticket);
     }
 }
 
+/// A bare message, field by field as the wire has it.
+fn bare(query_type: u8) -> Vec<u8> {
+    let mut bytes = vec![0x0a, 2, b'd', b'b', 0x12, 1, b'q', 0x18, query_type];
+    // A parameter `x` of 7, and an unset one.
+    bytes.extend([0x32, 5, 0x0a, 1, b'x', 0x20, 7]);
+    bytes.extend([0x32, 3, 0x0a, 1, b'y']);
+    bytes
+}
+
 #[test]
-fn the_database_header_may_be_spelled_several_ways_but_mean_one() {
-    let metadata = |pairs: &[(&'static str, &str)]| {
-        let mut map = MetadataMap::new();
-        for (key, value) in pairs {
-            map.insert(*key, value.parse().unwrap());
-        }
-        database_of(&map)
-            .map(|d| d.to_string())
-            .map_err(|s| s.message().to_owned())
-    };
-    for key in DATABASE_KEYS {
-        assert_eq!(metadata(&[(key, "db")]).unwrap(), "db");
+fn the_bare_message_is_read() {
+    for (query_type, language) in [
+        (0, Language::Sql),
+        (1, Language::Sql),
+        (2, Language::InfluxQl),
+    ] {
+        let mut params = Params::new();
+        params.insert("x", ParamValue::U64(7));
+        params.insert("y", ParamValue::Null);
+        let read = Read::Text {
+            text: "q".into(),
+            language,
+            params,
+        };
+        let ticket = ReadTicket::decode(&bare(query_type).into()).unwrap();
+        assert_eq!(ticket.read, read);
     }
-    assert_eq!(
-        metadata(&[("bucket", "db"), ("database", "db")]).unwrap(),
-        "db"
-    );
-    assert_eq!(
-        metadata(&[]).unwrap_err(),
-        "no 'database' header in request"
-    );
-    assert_eq!(
-        metadata(&[("bucket", "a"), ("database", "b")]).unwrap_err(),
-        r#"More than one headers are found in request: ["database", "bucket"]. Please include only one of them"#
+    // A text beside the type for commands, and a type that is none.
+    for query_type in [3, 4] {
+        let status = ReadTicket::decode(&bare(query_type).into()).unwrap_err();
+        assert_eq!(status.message(), "Invalid ticket. Error: Invalid ticket");
+    }
+    // A command beside the type for texts.
+    let mut bytes = bare(1);
+    bytes.extend([0x22, 1, 1]);
+    let status = ReadTicket::decode(&bytes.into()).unwrap_err();
+    assert_eq!(status.message(), "Invalid ticket. Error: Invalid ticket");
+}
+
+#[test]
+fn no_language_is_sql() {
+    for json in [
+        r#"{"database":"db","sql_query":"q","query_type":null,"params":null}"#,
+        r#"{"database":"db","sql_query":"q"}"#,
+    ] {
+        let ticket = decode(json).unwrap();
+        let database = DatabaseName::new("db").unwrap();
+        assert_eq!(
+            ticket,
+            ReadTicket::text(&database, "q", Language::Sql, false)
+        );
+    }
+}
+
+#[test]
+fn values_of_parameters_are_single_values() {
+    let status = decode(r#"{"database":"db","sql_query":"q","params":{"x":[1]}}"#).unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    assert!(
+        status
+            .message()
+            .starts_with("Invalid ticket. Error: JSON arrays")
     );
 }

@@ -15,6 +15,8 @@ pub(crate) struct JsonEncoder {
     open: bool,
     /// Whether its brackets were closed early, after a value that can't be written.
     closed: bool,
+    /// What the statement at hand says if it has no rows.
+    hints: Vec<String>,
 }
 
 impl JsonEncoder {
@@ -31,7 +33,12 @@ impl JsonEncoder {
             statements: 0,
             open: false,
             closed: false,
+            hints: Vec::new(),
         }
+    }
+
+    pub(crate) fn hint(&mut self, text: String) {
+        self.hints.push(text);
     }
 
     /// What was written since the last call.
@@ -77,9 +84,13 @@ impl JsonEncoder {
     /// Ends a statement. `last` is what its last segment promised would follow: when the statement failed
     /// after it, the brackets are closed here.
     pub(crate) fn end_statement(&mut self, id: usize, error: Option<&str>, last: Option<Open>) {
+        let hints = std::mem::take(&mut self.hints);
         if self.chunked {
             if error.is_some() || !self.open {
                 self.begin_chunk(id);
+                if !self.open {
+                    self.messages(&hints);
+                }
                 self.error(error);
                 self.out.extend_from_slice(b"}]}\n");
             }
@@ -88,6 +99,7 @@ impl JsonEncoder {
         }
         if !self.open {
             self.begin_statement(id);
+            self.messages(&hints);
         } else if let Some(last) = last
             && !self.closed
         {
@@ -112,6 +124,22 @@ impl JsonEncoder {
         if !self.chunked {
             self.out.extend_from_slice(b"]}\n");
         }
+    }
+
+    fn messages(&mut self, hints: &[String]) {
+        if hints.is_empty() {
+            return;
+        }
+        self.out.extend_from_slice(br#","messages":["#);
+        for (nth, hint) in hints.iter().enumerate() {
+            if nth > 0 {
+                self.out.push(b',');
+            }
+            self.out.extend_from_slice(br#"{"level":"warning","text":"#);
+            self.string(hint);
+            self.out.push(b'}');
+        }
+        self.out.push(b']');
     }
 
     fn error(&mut self, error: Option<&str>) {

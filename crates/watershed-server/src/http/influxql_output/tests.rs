@@ -115,6 +115,31 @@ async fn json_has_one_series_for_each_measurement_and_group() {
     }
 }
 
+#[test]
+fn hints_are_messages_of_statements_without_rows() {
+    for chunked in [false, true] {
+        let mut encoder = Encoder::new(Form { chunked, ..TEXT }, 2);
+        encoder.hint("there is no measurement \"cpuu\"".to_owned());
+        encoder.hint("b".to_owned());
+        encoder.end_statement(0, None);
+        encoder.end_statement(1, Some("no"));
+        encoder.finish();
+        let messages = concat!(
+            r#"{"statement_id":0,"messages":[{"level":"warning","text":"there is no measurement \"cpuu\""},"#,
+            r#"{"level":"warning","text":"b"}]}"#
+        );
+        let expected = match chunked {
+            false => {
+                format!("{{\"results\":[{messages},{{\"statement_id\":1,\"error\":\"no\"}}]}}\n")
+            }
+            true => format!(
+                "{{\"results\":[{messages}]}}\n{{\"results\":[{{\"statement_id\":1,\"error\":\"no\"}}]}}\n"
+            ),
+        };
+        assert_eq!(String::from_utf8(encoder.take()).unwrap(), expected);
+    }
+}
+
 #[tokio::test]
 async fn chunks_say_what_follows() {
     let form = Form {

@@ -144,8 +144,8 @@ pub(super) fn table(series: &str, columns: Vec<(&str, ArrayRef)>) -> Result<Quer
     let schema = Arc::new(Schema::new(fields));
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(|e| e.to_string())?;
     let batches = futures::stream::iter([Ok(batch)]);
-    let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), batches));
-    Ok(QueryOutput { schema, stream })
+    let stream = RecordBatchStreamAdapter::new(schema, batches);
+    Ok(QueryOutput::without_query(Box::pin(stream)))
 }
 
 fn texts(values: impl Iterator<Item = impl ToString>) -> ArrayRef {

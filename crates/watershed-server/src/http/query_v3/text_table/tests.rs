@@ -1,0 +1,67 @@
+use super::*;
+use arrow::array::{ArrayRef, Int64Array, StringArray};
+use arrow::util::pretty::pretty_format_batches;
+use std::sync::Arc;
+
+fn batch(texts: &[Option<&str>], first: i64) -> RecordBatch {
+    let numbers = first..first + i64::try_from(texts.len()).unwrap();
+    let columns: [(&str, ArrayRef); 2] = [
+        ("text", Arc::new(StringArray::from(texts.to_vec()))),
+        ("n", Arc::new(Int64Array::from_iter_values(numbers))),
+    ];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+fn written(batches: &[RecordBatch]) -> String {
+    let mut table = TextTable::new(&batches[0].schema());
+    let mut out = Vec::new();
+    for batch in batches {
+        table.batch(batch, &mut out).unwrap();
+    }
+    table.end(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_short_table_looks_as_that_of_arrow() {
+    let batches = [
+        batch(&[Some("a"), None, Some("äöü and more")], 9),
+        batch(&[Some(""), Some("two\nlines")], 1000),
+    ];
+    let expected = pretty_format_batches(&batches).unwrap();
+    assert_eq!(written(&batches), format!("{expected}\n"));
+    let none = [batch(&[], 0)];
+    assert_eq!(
+        written(&none),
+        "+------+---+\n| text | n |\n+------+---+\n+------+---+\n"
+    );
+}
+
+#[test]
+fn a_long_table_is_written_before_it_ends() {
+    let rows = vec![Some("x"); MEASURED_ROWS_MAX];
+    let first = batch(&rows, 0);
+    let mut table = TextTable::new(&first.schema());
+    let mut out = Vec::new();
+    table
+        .batch(&first.slice(1, MEASURED_ROWS_MAX - 1), &mut out)
+        .unwrap();
+    assert!(out.is_empty());
+    table.batch(&first.slice(0, 1), &mut out).unwrap();
+    // Three rules and names, and all rows so far, of one width.
+    let lines = String::from_utf8(std::mem::take(&mut out)).unwrap();
+    assert_eq!(lines.lines().count(), 3 + MEASURED_ROWS_MAX);
+    assert!(
+        lines
+            .lines()
+            .all(|line| line.len() == "| text | 1234 |".len())
+    );
+    table
+        .batch(&batch(&[Some("longer than the first")], 7), &mut out)
+        .unwrap();
+    table.end(&mut out);
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "| longer than the first | 7    |\n+------+------+\n"
+    );
+}
