@@ -135,7 +135,9 @@ impl Session {
         });
         plan.map_err(|error| {
             let tables = self.database.tables.keys().map(TableName::as_str);
-            QueryError::Planning(advice::with_hint(error, text, tables))
+            let windows = self.state.window_functions();
+            let is_window = |name: &str| windows.contains_key(name);
+            QueryError::Planning(advice::with_hint(error, text, tables, is_window))
         })
     }
 }
