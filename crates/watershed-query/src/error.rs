@@ -1,7 +1,7 @@
 //! Why a query failed, and what the one who asked can do about it.
 
 use crate::running::Stopped;
-use crate::{advice, scan};
+use crate::{hints, scan};
 use datafusion::error::DataFusionError;
 use std::error::Error;
 use watershed_catalog::CatalogError;
@@ -17,7 +17,7 @@ pub enum QueryError {
     #[error("Error while planning query: {0}")]
     Catalog(#[source] CatalogError),
     /// The query can't be planned: syntax, unknown names, types, a statement that is not allowed.
-    #[error("Error while planning query: {}", advice::text(.0))]
+    #[error("Error while planning query: {}", hints::text(.0))]
     Planning(#[source] DataFusionError),
     /// The plan failed while it ran.
     #[error("Error while executing query: {}", .0.strip_backtrace())]

@@ -16,12 +16,12 @@
 //! asks; it never writes.
 
 mod admission;
-mod advice;
 mod catalog;
 mod engine;
 mod error;
 mod functions;
 mod gap_fill;
+mod hints;
 mod in_order;
 mod influxql;
 mod limits;

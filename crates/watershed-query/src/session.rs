@@ -6,7 +6,7 @@ use crate::in_order::OrderedScans;
 use crate::physical_rules::physical_rules;
 use crate::planner;
 use crate::scan::Sources;
-use crate::{Limits, QueryError, advice, set_comparison};
+use crate::{Limits, QueryError, hints, set_comparison};
 use datafusion::catalog::TableProvider;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::{SQLOptions, SessionState};
@@ -137,7 +137,7 @@ impl Session {
             let tables = self.database.tables.keys().map(TableName::as_str);
             let windows = self.state.window_functions();
             let is_window = |name: &str| windows.contains_key(name);
-            QueryError::Planning(advice::with_hint(error, text, tables, is_window))
+            QueryError::Planning(hints::with_hint(error, text, tables, is_window))
         })
     }
 }
