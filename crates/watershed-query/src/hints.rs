@@ -17,6 +17,12 @@ const BUG: (&str, &str) = (
     "in our issue tracker: https://github.com/apache/datafusion/issues",
 );
 
+/// What stands before and after the words of a function that refuses its arguments.
+const COERCION: (&str, &str) = (
+    "' user-defined coercion failed with: Error during planning: ",
+    " No function matches the given name",
+);
+
 /// What DataFusion's texts about statements that do not read begin with.
 const REFUSALS: [&str; 5] = [
     "DDL not supported: ",
@@ -50,7 +56,9 @@ pub(crate) fn text(error: &DataFusionError) -> String {
     match error.find_root() {
         // Whatever is wrong inside has to be told whole.
         DataFusionError::Internal(_) => error.strip_backtrace(),
-        DataFusionError::Plan(_) => without_bug_report(outside_rules(error).strip_backtrace()),
+        DataFusionError::Plan(_) => {
+            own_refusal(without_bug_report(outside_rules(error).strip_backtrace()))
+        }
         _ if missing_column(error).is_some() => error.strip_backtrace().replace(SETTING, ""),
         _ => outside_rules(error).strip_backtrace(),
     }
@@ -59,7 +67,7 @@ pub(crate) fn text(error: &DataFusionError) -> String {
 /// The error without the names of the rules of the optimizer that came upon it.
 fn outside_rules(mut error: &DataFusionError) -> &DataFusionError {
     while let DataFusionError::Context(context, cause) = error
-        && context.starts_with("Optimizer rule '")
+        && (context.starts_with("Optimizer rule '") || context == "type_coercion")
     {
         error = cause;
     }
@@ -78,17 +86,36 @@ fn without_bug_report(text: String) -> String {
     }
 }
 
+/// What a function of ours says about its arguments is enough; DataFusion puts it between what it tried and
+/// signatures that say nothing.
+fn own_refusal(text: String) -> String {
+    let refusal = text
+        .split_once(COERCION.0)
+        .and_then(|(_, rest)| rest.split_once(COERCION.1));
+    match refusal {
+        Some((refusal, _)) => format!("Error during planning: {}", refusal.trim_end_matches('.')),
+        None => text,
+    }
+}
+
 /// The error with advice, if there is any: the table that was probably meant, that a text was taken for a
-/// column, or that queries only read. `sql` is the query, `tables` are those of its database.
+/// column, that a window function has no window, or that queries only read. `sql` is the query, `tables` are
+/// those of its database.
 pub(crate) fn with_hint<'a>(
     error: DataFusionError,
     sql: &str,
     tables: impl IntoIterator<Item = &'a str>,
+    is_window_function: impl Fn(&str) -> bool,
 ) -> DataFusionError {
     let hint = if let Some(table) = missing_table(&error) {
         closest(table, tables).map(did_you_mean)
     } else if let Some(column) = missing_column(&error) {
         text_in_double_quotes(column, sql)
+    } else if let Some(function) = missing_function(&error).filter(|name| is_window_function(name))
+    {
+        Some(format!(
+            "It is a window function: {function}(…) OVER (ORDER BY time)."
+        ))
     } else {
         is_refusal(&error).then(|| READ_ONLY.to_owned())
     };
@@ -108,6 +135,15 @@ fn missing_table(error: &DataFusionError) -> Option<&str> {
     // A table's name may hold dots itself.
     let name = full_name.strip_prefix(DEFAULT_CATALOG)?.strip_prefix('.')?;
     name.strip_prefix(DEFAULT_SCHEMA)?.strip_prefix('.')
+}
+
+/// The name of the function that is none, if the error is about one.
+fn missing_function(error: &DataFusionError) -> Option<&str> {
+    let DataFusionError::Plan(text) = error.find_root() else {
+        return None;
+    };
+    let rest = text.strip_prefix("Invalid function '")?;
+    rest.split_once('\'').map(|(name, _)| name)
 }
 
 /// The name of the column that is not there, if the error is about one.

@@ -136,7 +136,9 @@ impl Session {
         });
         plan.map_err(|error| {
             let tables = self.database.tables.keys().map(TableName::as_str);
-            QueryError::Planning(hints::with_hint(error, text, tables))
+            let windows = self.state.window_functions();
+            let is_window = |name: &str| windows.contains_key(name);
+            QueryError::Planning(hints::with_hint(error, text, tables, is_window))
         })
     }
 }

@@ -10,6 +10,9 @@ use datafusion::logical_expr::{
 };
 use std::sync::{Arc, LazyLock};
 
+/// What the functions that bin on a wall clock are called in errors, or begin with.
+const WALL_CLOCK: &str = "DATE_BIN_WALLCLOCK";
+
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
@@ -40,7 +43,7 @@ impl ScalarUDFImpl for DateBinWallclock {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        bin_argument_types("DATE_BIN_WALLCLOCK", types)
+        bin_argument_types(WALL_CLOCK, types)
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
@@ -86,13 +89,15 @@ impl ScalarUDFImpl for DateBinWallclock {
 /// the errors.
 ///
 /// # Errors
-/// Another number of arguments, arguments that are neither.
+/// Another number of arguments, arguments that are neither, an origin with a zone for buckets on a wall clock.
 pub(crate) fn bin_argument_types(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     let ([interval, times @ ..], 2..=3) = (types, types.len()) else {
         return plan_err!("{name} expects 2 or 3 arguments, got {}", types.len());
     };
     let interval = match interval {
         DataType::Interval(_) => interval.clone(),
+        // A parameter without a value has no type yet.
+        DataType::Null => DataType::Interval(IntervalUnit::MonthDayNano),
         text if text.is_string() => DataType::Interval(IntervalUnit::MonthDayNano),
         other => return plan_err!("{name} requires an interval, got {other}"),
     };
@@ -106,7 +111,12 @@ pub(crate) fn bin_argument_types(name: &str, types: &[DataType]) -> Result<Vec<D
         };
         coerced.push(DataType::Timestamp(TimeUnit::Nanosecond, zone));
     }
-    Ok(coerced)
+    match coerced.get(2) {
+        Some(DataType::Timestamp(_, Some(zone))) if name.starts_with(WALL_CLOCK) => {
+            plan_err!("the origin is a time on the wall clock and can't have the zone {zone}")
+        }
+        _ => Ok(coerced),
+    }
 }
 
 fn constant(args: &[ColumnarValue], at: usize) -> Result<&ScalarValue> {
@@ -162,9 +172,6 @@ pub(crate) fn interval_nanos(interval: &ScalarValue) -> Result<i64> {
 /// Nanoseconds since 1970 on the wall clock.
 fn wall_clock_origin(origin: &ScalarValue) -> Result<i64> {
     let plain = DataType::Timestamp(TimeUnit::Nanosecond, None);
-    if let DataType::Timestamp(_, Some(zone)) = origin.data_type() {
-        return plan_err!("the origin is a time on the wall clock and can't have the zone {zone}");
-    }
     match origin.cast_to(&plain)? {
         ScalarValue::TimestampNanosecond(Some(nanos), _) => Ok(nanos),
         _ => plan_err!("the origin of a time bucket can't be null"),

@@ -2,7 +2,8 @@ use super::*;
 use datafusion::common::{Column, plan_datafusion_err};
 
 fn hinted(error: DataFusionError, sql: &str) -> String {
-    text(&with_hint(error, sql, ["cpu", "Disk", "disk usage", "mem"]))
+    let tables = ["cpu", "Disk", "disk usage", "mem"];
+    text(&with_hint(error, sql, tables, |name| name == "lag"))
 }
 
 fn no_table(name: &str) -> DataFusionError {
@@ -68,7 +69,7 @@ fn a_text_in_double_quotes_is_noticed() {
 
 #[test]
 fn advice_does_not_change_the_kind() {
-    let error = with_hint(no_table("public.iox.cpi"), "", ["cpu"]);
+    let error = with_hint(no_table("public.iox.cpi"), "", ["cpu"], |_| false);
     let kind = crate::error::datafusion_kind(&error);
     assert_eq!(kind, watershed_model::ErrorKind::Invalid);
 }
@@ -91,4 +92,31 @@ fn rules_of_the_optimizer_are_named_for_faults_inside_alone() {
     assert_eq!(text(&wrong_value), "Execution error: no number");
     let fault = DataFusionError::Internal("lost a column".to_owned()).context(rule);
     assert!(text(&fault).contains(rule));
+}
+
+#[test]
+fn a_window_function_needs_a_window() {
+    let shown = hinted(
+        plan_datafusion_err!("Invalid function 'lag'.\nDid you mean 'lower'?"),
+        "",
+    );
+    assert!(
+        shown.ends_with("\nIt is a window function: lag(…) OVER (ORDER BY time)."),
+        "{shown}"
+    );
+    let shown = hinted(
+        plan_datafusion_err!("Invalid function 'lug'.\nDid you mean 'lag'?"),
+        "",
+    );
+    assert!(!shown.contains("window"), "{shown}");
+}
+
+#[test]
+fn functions_of_ours_speak_for_themselves() {
+    let refused = "Execution error: Function 'tz' user-defined coercion failed with: Error during planning: TZ wants \
+                   more. No function matches the given name and argument types 'tz()'.\n\tCandidate functions:";
+    assert_eq!(
+        text(&plan_datafusion_err!("{refused}")),
+        "Error during planning: TZ wants more"
+    );
 }

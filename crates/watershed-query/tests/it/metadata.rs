@@ -71,6 +71,24 @@ async fn names_fold_to_lower_case_unless_quoted() {
 }
 
 #[tokio::test]
+async fn plans_that_ran_have_metrics() {
+    let world = world().await;
+    world.buffer("cpu", "host=a usage=1 08:00").await;
+    let shown = world.shown("EXPLAIN ANALYZE SELECT usage FROM cpu").await;
+    assert!(shown.contains("| Plan with Metrics |"), "{shown}");
+    assert!(
+        shown.contains("ScanExec: table=cpu") && shown.contains("output_rows=1"),
+        "{shown}"
+    );
+    let verbose = world
+        .shown("EXPLAIN ANALYZE VERBOSE SELECT usage FROM cpu")
+        .await;
+    assert!(verbose.contains("| Plan with Full Metrics |"), "{verbose}");
+    let steps = world.shown("EXPLAIN VERBOSE SELECT usage FROM cpu").await;
+    assert!(steps.contains("| initial_logical_plan"), "{steps}");
+}
+
+#[tokio::test]
 async fn tables_are_listed_for_flight_sql() {
     let world = world().await;
     let tables = world.engine.tables(&world.database).await.unwrap();

@@ -47,6 +47,65 @@ async fn named_values_of_every_type() {
 }
 
 #[tokio::test]
+async fn values_of_gap_filling() {
+    let world = world().await;
+    let text = |text: &str| ParamValue::String(text.to_owned());
+    let params = Params::from_iter([
+        ("every".to_owned(), text("30 seconds")),
+        ("from".to_owned(), text("2024-01-01T08:00:30Z")),
+        ("to".to_owned(), text("2024-01-01T08:01:00Z")),
+    ]);
+    let sql = "SELECT date_bin_gapfill($every, time) AS t, count(*) AS n FROM cpu \
+               WHERE time >= $from AND time <= $to GROUP BY t ORDER BY t";
+    let batches = world.sql_with(sql, params).await.unwrap();
+    let expected = "
+        +---------------------+---+
+        | t                   | n |
+        +---------------------+---+
+        | 2024-01-01T08:00:30 | 0 |
+        | 2024-01-01T08:01:00 | 1 |
+        +---------------------+---+";
+    let shown = pretty_format_batches(&batches).unwrap().to_string();
+    assert_eq!(trimmed(&shown), trimmed(expected));
+}
+
+#[tokio::test]
+async fn values_that_do_not_fit_are_refused() {
+    let world = world().await;
+    let cases = [
+        (
+            "usage > $v",
+            ParamValue::String("abc".to_owned()),
+            "Arrow error: Cast error: Cannot cast string 'abc' to value of Float64 type",
+        ),
+        (
+            "usage > $v",
+            ParamValue::Bool(true),
+            "Error during planning: Cannot infer common argument type for comparison operation Float64 > Boolean",
+        ),
+        (
+            "time > $v",
+            ParamValue::I64(1),
+            "Error during planning: Cannot infer common argument type for comparison operation Timestamp(ns) > Int64",
+        ),
+        (
+            "time > $v",
+            ParamValue::String("yesterday".to_owned()),
+            "Arrow error: Parser error: Error parsing timestamp from 'yesterday': timestamp must contain at least \
+             10 characters",
+        ),
+    ];
+    for (condition, value, cause) in cases {
+        let params = Params::from_iter([("v".to_owned(), value)]);
+        let sql = format!("SELECT host FROM cpu WHERE {condition}");
+        let error = world.sql_with(&sql, params).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{condition}");
+        let text = format!("Error while planning query: {cause}");
+        assert_eq!(error.to_string(), text, "{condition}");
+    }
+}
+
+#[tokio::test]
 async fn positional_values() {
     let values = [ParamValue::String("b".to_owned()), ParamValue::F64(2.0)];
     let sql = "SELECT host FROM cpu WHERE usage = $2 AND host = $1";
