@@ -125,7 +125,8 @@ impl Session {
     /// change something.
     pub(crate) async fn sql(&self, text: &str) -> Result<LogicalPlan, QueryError> {
         check_size(text)?;
-        let plan = self.state.create_logical_plan(text).await;
+        // Boxed, because it is far larger than the futures of those who wait for it.
+        let plan = Box::pin(self.state.create_logical_plan(text)).await;
         let plan = plan.and_then(|plan| {
             SQLOptions::new()
                 .with_allow_ddl(false)
