@@ -19,14 +19,13 @@ pub(crate) fn features(query: &Query, set: &DataSet) -> BTreeSet<String> {
     if set.ties || words.contains("inner group by tags") || words.contains("inner call distinct") {
         words.insert("ties".to_owned());
     }
-    if let Statement::Select(select) = &query.statement {
-        if select
+    if let Statement::Select(select) = &query.statement
+        && !select
             .fields
             .iter()
-            .all(|field| !has_values(field, select, set))
-        {
-            words.insert("outer tags alone".to_owned());
-        }
+            .any(|field| has_values(field, select, set))
+    {
+        words.insert("outer tags alone".to_owned());
     }
     words
 }

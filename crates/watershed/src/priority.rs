@@ -28,7 +28,8 @@ pub(crate) fn lower() {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn lower() {}
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
