@@ -459,6 +459,7 @@ impl Session {
         for name in catalog.schema_names() {
             schemas.extend(catalog.schema(&name).map(|schema| (name, schema)));
         }
+        schemas.sort_by(|a, b| a.0.cmp(&b.0));
         for (schema_name, schema) in schemas {
             let mut names = schema.table_names();
             names.sort();
