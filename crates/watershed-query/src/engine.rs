@@ -456,7 +456,9 @@ impl Session {
         let information = InformationSchemaProvider::new(Arc::clone(list));
         let mut schemas: Vec<(String, Arc<dyn SchemaProvider>)> =
             vec![(INFORMATION_SCHEMA.to_owned(), Arc::new(information))];
-        for name in catalog.schema_names() {
+        let mut names = catalog.schema_names();
+        names.sort();
+        for name in names {
             schemas.extend(catalog.schema(&name).map(|schema| (name, schema)));
         }
         schemas.sort_by(|a, b| a.0.cmp(&b.0));

@@ -250,7 +250,11 @@ fn tables_are_filtered_as_asked() {
         let text = |text: &str| Some(text.to_owned());
         let all = names(CommandGetTables::default()).await;
         assert_eq!(all[0], "public|information_schema|columns|VIEW");
-        assert_eq!(all.last().unwrap(), "public|iox|mem|BASE TABLE");
+        let [.., mem, queries] = all.as_slice() else {
+            panic!("{all:?}");
+        };
+        assert_eq!(mem, "public|iox|mem|BASE TABLE");
+        assert_eq!(queries, "public|system|queries|BASE TABLE");
         assert!(all.is_sorted_by_key(|row| row.split('|').collect::<Vec<_>>()));
         let of_users = CommandGetTables {
             table_name_filter_pattern: text("cpu%"),
@@ -337,7 +341,10 @@ fn tables_have_the_name_that_odbc_asks_for() {
         };
         let info = client.get_tables(command).await.unwrap();
         let tables = table(&fetch(&mut client, info).await);
-        assert_eq!(tables[1..], ["public|iox|cpu|TABLE"]);
+        assert_eq!(
+            tables[1..],
+            ["public|iox|cpu|TABLE", "public|system|queries|TABLE"]
+        );
         client.set_header("x-influxdata-base-table-type", "VIEW");
         let error = client.get_table_types().await.unwrap_err().to_string();
         assert!(
