@@ -72,6 +72,10 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
         select.fields.iter().any(|field| {
             matches!(field.expr, Expr::Binary(_)) && calls_in(&field.expr, &["stddev"])
         }),
+        // Of large numbers, they show nothing but the rounding.
+        select.fields.iter().any(|field| {
+            calls_in(&field.expr, &["sin", "cos", "tan"]) && calls_in(&field.expr, &["stddev"])
+        }),
         // 1.6 looks back one bucket for each of them; the rounding of one decides what another sees.
         nests_windows(select),
         is_in_the_repeated_hour(select, set),
@@ -332,10 +336,13 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         // Rows of several groups are not sorted by time in 1.6; a limit takes others then.
         groups && outer.limit.is_some(),
         set.ties && calls(inner, CHOOSING),
+        // Which of equally frequent values is the mode differs.
+        calls(inner, &["mode"]),
         // Which of several equal values a percentile is decides its time and what stands beside it.
         calls(inner, &["percentile"]) && (!is_bucketed(inner) || inner.fields.len() > 1),
         // All values are of one time.
         calls(outer, WINDOWS) && calls_below(inner, &["distinct"]),
+        calls(outer, CHOOSING) && calls_below(inner, &["distinct"]),
         // The errors of rounding of the one are all that the other sees.
         calls(outer, WINDOWS) && calls(inner, WINDOWS),
         // A tag by another name is no tag around it in 1.6.

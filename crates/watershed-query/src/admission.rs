@@ -66,6 +66,11 @@ impl Admission {
         }
     }
 
+    /// The places for heavy queries that are free.
+    pub(crate) fn heavy_places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.heavy)
+    }
+
     /// Takes a place in the queue, at once or not at all.
     ///
     /// # Errors

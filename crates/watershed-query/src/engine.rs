@@ -202,7 +202,12 @@ impl QueryEngine {
         let base = session::base_state(runtime, settings.target_partitions, settings.limits);
         let mut base = base.map_err(QueryError::Start)?;
         let places = settings.places();
-        let memory = Memory::new(settings.memory_bytes_max, places.heavy_max);
+        let admission = Admission::new(places);
+        let memory = Memory::new(
+            settings.memory_bytes_max,
+            places.heavy_max,
+            admission.heavy_places(),
+        );
         let sorts = settings.target_partitions.max(1) * 4;
         base.config_mut()
             .options_mut()
@@ -219,7 +224,7 @@ impl QueryEngine {
                 clock,
                 queries: running,
             }),
-            admission: Admission::new(places),
+            admission,
             planning: Arc::new(Semaphore::new(planned_max(settings.target_partitions))),
             memory: Arc::new(memory),
             executors: settings.executors,
@@ -337,8 +342,12 @@ impl QueryEngine {
     ///
     /// # Errors
     /// [`QueryError::DatabaseNotFound`] and failures of the catalog.
-    pub async fn tables(&self, database: &DatabaseName) -> Result<Vec<TableListing>, QueryError> {
-        let session = self.session(database, QueryOptions::default()).await?;
+    pub async fn tables(
+        &self,
+        database: &DatabaseName,
+        options: QueryOptions,
+    ) -> Result<Vec<TableListing>, QueryError> {
+        let session = self.session(database, options).await?;
         session.tables().await.map_err(QueryError::Planning)
     }
 

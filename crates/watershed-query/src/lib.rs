@@ -35,6 +35,7 @@ mod runs;
 mod scan;
 mod session;
 mod set_comparison;
+mod sql_size;
 mod statistics;
 mod system;
 mod table;

@@ -3,7 +3,8 @@
 //! Each heavy query that may run has the same share, so that none fails because others have taken what it counts on.
 //! Half of it is divided among the operators that can put rows aside on disk (sorting, grouping) and need any now: beyond
 //! that they spill. The rest is for what must stay in memory: the built side of a join, the merge of what was spilled.
-//! Where it does not suffice the query fails with a text that says so. Heavy queries leave an eighth of all to light
+//! Where it does not suffice the query takes the places of other heavy queries, with their shares, as long as nobody
+//! else has them: only then it fails, with a text that says so. Heavy queries leave an eighth of all to light
 //! ones, which are soon done if only they can begin.
 
 use crate::admission::Weight;
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// One part in so many is left to light queries.
 const LIGHT_PARTS: usize = 8;
@@ -28,6 +30,8 @@ pub(crate) struct Memory {
     bytes_max: usize,
     /// Heavy queries that may run at once.
     shares: usize,
+    /// The places for them that are free.
+    places: Arc<Semaphore>,
     used: Mutex<Used>,
 }
 
@@ -38,10 +42,12 @@ struct Used {
 }
 
 impl Memory {
-    pub(crate) fn new(bytes_max: usize, shares: usize) -> Self {
+    /// `places` has one for each share; a heavy query that runs holds its own.
+    pub(crate) fn new(bytes_max: usize, shares: usize, places: Arc<Semaphore>) -> Self {
         Self {
             bytes_max,
             shares: shares.max(1),
+            places,
             used: Mutex::default(),
         }
     }
@@ -87,6 +93,8 @@ struct Own {
     spillable: usize,
     unspillable: usize,
     bytes_max: usize,
+    /// Places of other heavy queries, whose shares this one has too.
+    taken: Vec<OwnedSemaphorePermit>,
 }
 
 impl Own {
@@ -109,6 +117,13 @@ impl Own {
         } else {
             self.unspillable = self.unspillable.saturating_sub(bytes);
         }
+    }
+
+    /// Gives back the places that are not needed any more.
+    fn give_back(&mut self, share: usize) {
+        let shares = (self.spillable + self.unspillable).div_ceil(share.max(1));
+        // The first share is its own.
+        self.taken.truncate(shares.saturating_sub(1));
     }
 
     fn spiller_has(&self, consumer: &MemoryConsumer) -> usize {
@@ -138,6 +153,20 @@ impl QueryMemory {
         self.own.lock().bytes_max as u64
     }
 
+    /// Takes one more free place, for an operator that can't do with less.
+    fn takes_place(&self, own: &mut Own, consumer: &MemoryConsumer) -> bool {
+        if self.weight == Weight::Light || consumer.can_spill() {
+            return false;
+        }
+        match Arc::clone(&self.all.places).try_acquire_owned() {
+            Ok(place) => {
+                own.taken.push(place);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
     /// What an operator has, and how much it may have.
     fn has_and_limit(
         &self,
@@ -146,7 +175,7 @@ impl QueryMemory {
         reservation: &MemoryReservation,
     ) -> (usize, usize) {
         let all = match self.weight {
-            Weight::Heavy => self.all.share(),
+            Weight::Heavy => self.all.share() * (1 + own.taken.len()),
             Weight::Light => {
                 let has = own.spillable + own.unspillable;
                 has.saturating_add(self.all.free(used))
@@ -188,17 +217,25 @@ impl MemoryPool for QueryMemory {
         let of_weight = used.of(self.weight);
         *of_weight = of_weight.saturating_sub(shrink);
         drop(used);
-        self.own.lock().shrink(reservation.consumer(), shrink);
+        let mut own = self.own.lock();
+        own.shrink(reservation.consumer(), shrink);
+        own.give_back(self.all.share());
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut own = self.own.lock();
         let mut used = self.all.used.lock();
-        let (has, limit) = self.has_and_limit(&own, &used, reservation);
-        let wanted = has.saturating_add(additional);
-        if wanted > limit {
-            drop(used);
-            return Err(exhausted(reservation, wanted, limit));
+        loop {
+            let (has, limit) = self.has_and_limit(&own, &used, reservation);
+            let wanted = has.saturating_add(additional);
+            if wanted <= limit {
+                break;
+            }
+            if !self.takes_place(&mut own, reservation.consumer()) {
+                drop(used);
+                own.give_back(self.all.share());
+                return Err(exhausted(reservation, wanted, limit));
+            }
         }
         *used.of(self.weight) += additional;
         own.grow(reservation.consumer(), additional);

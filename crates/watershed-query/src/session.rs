@@ -6,7 +6,7 @@ use crate::in_order::OrderedScans;
 use crate::physical_rules::physical_rules;
 use crate::planner;
 use crate::scan::Sources;
-use crate::{Limits, QueryError, hints, set_comparison};
+use crate::{Limits, QueryError, hints, set_comparison, sql_size};
 use datafusion::catalog::TableProvider;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::{SQLOptions, SessionState};
@@ -15,9 +15,6 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::prelude::SessionConfig;
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use std::sync::Arc;
 use watershed_model::{Clock, DatabaseSchema, TableName};
 
@@ -124,7 +121,7 @@ impl Session {
     /// Syntax, unknown names, types that don't fit, more than one statement, a statement that would
     /// change something.
     pub(crate) async fn sql(&self, text: &str) -> Result<LogicalPlan, QueryError> {
-        check_size(text)?;
+        sql_size::check(text)?;
         // Boxed, because it is far larger than the futures of those who wait for it.
         let plan = Box::pin(self.state.create_logical_plan(text)).await;
         let plan = plan.and_then(|plan| {
@@ -141,62 +138,5 @@ impl Session {
             let is_window = |name: &str| windows.contains_key(name);
             QueryError::Planning(hints::with_hint(error, text, tables, is_window))
         })
-    }
-}
-
-/// The longest SQL text.
-const TEXT_BYTES_MAX: usize = 1 << 20;
-
-/// The most operators and brackets of a SQL text. Each may be one more level of the plan, which is walked
-/// recursively; the threads that plan have stacks for several times as many.
-const OPERATORS_MAX: usize = 800;
-
-/// Refuses texts that would be planned for minutes, or into a plan too deep for any stack.
-fn check_size(text: &str) -> Result<(), QueryError> {
-    if text.len() > TEXT_BYTES_MAX {
-        let bytes = text.len();
-        return Err(QueryError::Statement(format!(
-            "the query has {bytes} bytes, the most is {TEXT_BYTES_MAX}"
-        )));
-    }
-    // What can't be split into tokens is refused by the planner, with the position.
-    let tokens = Tokenizer::new(&GenericDialect {}, text)
-        .tokenize()
-        .unwrap_or_default();
-    let operators = tokens.iter().filter(|token| adds_depth(token)).count();
-    if operators > OPERATORS_MAX {
-        return Err(QueryError::Statement(format!(
-            "the query has {operators} operators and brackets, the most is {OPERATORS_MAX}; \
-             many alternatives of one column are better written as IN (...)"
-        )));
-    }
-    Ok(())
-}
-
-fn adds_depth(token: &Token) -> bool {
-    match token {
-        Token::Word(word) => matches!(
-            word.keyword,
-            Keyword::AND
-                | Keyword::OR
-                | Keyword::UNION
-                | Keyword::EXCEPT
-                | Keyword::INTERSECT
-                | Keyword::NOT
-                | Keyword::CASE
-                | Keyword::JOIN
-        ),
-        Token::Whitespace(_)
-        | Token::Comma
-        | Token::Period
-        | Token::Number(..)
-        | Token::SingleQuotedString(_)
-        | Token::Placeholder(_)
-        | Token::RParen
-        | Token::RBracket
-        | Token::Eq
-        | Token::SemiColon
-        | Token::EOF => false,
-        _ => true,
     }
 }

@@ -14,12 +14,14 @@ mod metadata;
 mod placeholders;
 mod planning;
 mod prepared;
+mod query_param;
 mod results;
 mod sql_info;
 mod status;
 mod ticket;
 mod trailers;
 mod types;
+mod untrusted;
 mod wire;
 
 use crate::auth::{Authorization, Identity, SchemeCase};
@@ -150,6 +152,7 @@ impl Flight {
             database: call.database,
             version: &self.state.settings.version,
             base_table_type: metadata::base_table_type_of(call.metadata)?,
+            options: call.options,
         })
     }
 

@@ -2,9 +2,13 @@ use super::*;
 
 const MIB: usize = 1 << 20;
 
-/// 1024 MiB, of which heavy queries may have 896: seven shares of 128.
+/// 1024 MiB, of which heavy queries may have 896: seven shares of 128. All places are taken.
 fn memory() -> Arc<Memory> {
-    Arc::new(Memory::new(1024 * MIB, 7))
+    memory_with(&Arc::new(Semaphore::new(0)))
+}
+
+fn memory_with(places: &Arc<Semaphore>) -> Arc<Memory> {
+    Arc::new(Memory::new(1024 * MIB, 7, Arc::clone(places)))
 }
 
 fn query(memory: &Arc<Memory>, weight: Weight) -> Arc<QueryMemory> {
@@ -66,6 +70,33 @@ fn every_heavy_query_has_its_share_whatever_others_take() {
     drop(sorts);
     joins[0].try_grow(64 * MIB).unwrap();
     assert!(joins[0].try_grow(1).is_err());
+}
+
+#[test]
+fn what_cannot_spill_has_the_shares_of_free_places_as_well() {
+    let places = Arc::new(Semaphore::new(2));
+    let memory = memory_with(&places);
+    let query = query(&memory, Weight::Heavy);
+    let (sort, join) = (spiller(&query), builder(&query));
+    // What can spill does so instead.
+    assert!(sort.try_grow(65 * MIB).is_err());
+    assert_eq!(places.available_permits(), 2);
+    join.try_grow(129 * MIB).unwrap();
+    assert_eq!(places.available_permits(), 1);
+    // What does not suffice is not kept from others.
+    assert!(join.try_grow(256 * MIB).is_err());
+    assert_eq!(places.available_permits(), 1);
+    join.try_grow(255 * MIB).unwrap();
+    assert!(join.try_grow(1).is_err());
+    assert_eq!(places.available_permits(), 0);
+    join.shrink(128 * MIB);
+    assert_eq!(places.available_permits(), 1);
+    drop(join);
+    assert_eq!(places.available_permits(), 2);
+    // Light queries take none.
+    let light = builder(&self::query(&memory, Weight::Light));
+    assert!(light.try_grow(1025 * MIB).is_err());
+    assert_eq!(places.available_permits(), 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What clients learn about databases, tables and columns.
 
 use crate::world::World;
+use watershed_query::QueryOptions;
 
 async fn world() -> World {
     let world = World::new().await;
@@ -91,7 +92,11 @@ async fn plans_that_ran_have_metrics() {
 #[tokio::test]
 async fn tables_are_listed_for_flight_sql() {
     let world = world().await;
-    let tables = world.engine.tables(&world.database).await.unwrap();
+    let tables = world
+        .engine
+        .tables(&world.database, QueryOptions::default())
+        .await
+        .unwrap();
     let names: Vec<String> = tables
         .iter()
         .map(|t| format!("{}.{} {}", t.schema_name, t.table_name, t.table_type))

@@ -62,7 +62,7 @@ pub(super) fn plan(any: &Any, language: Language) -> Result<Plan, Status> {
         Command::CommandStatementQuery(query) => text(query.query, language, Params::new()),
         Command::CommandPreparedStatementQuery(query) => {
             let handle = Handle::decode(&query.prepared_statement_handle)?;
-            let params = handle.params()?;
+            let params = handle.params();
             text(handle.query, Language::Sql, params)
         }
         Command::CommandGetCatalogs(command) => Plan::Metadata(Metadata::Catalogs(command)),

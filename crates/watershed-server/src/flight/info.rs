@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use arrow_flight::error::FlightError;
 use tonic::Status;
 use watershed_model::DatabaseName;
-use watershed_query::{DEFAULT_CATALOG, QueryEngine};
+use watershed_query::{DEFAULT_CATALOG, QueryEngine, QueryOptions};
 
 /// The schemas of every database.
 const SCHEMAS: [&str; 3] = ["information_schema", "iox", "system"];
@@ -23,6 +23,8 @@ pub(super) struct About<'a> {
     pub(super) version: &'a str,
     /// What tables that are no views are called.
     pub(super) base_table_type: &'static str,
+    /// Which tables may be seen.
+    pub(super) options: QueryOptions,
 }
 
 /// The columns of the answer to a question, which Flight SQL prescribes.
@@ -61,7 +63,7 @@ pub(super) async fn answer(about: &About<'_>, question: &Metadata) -> Result<Rec
             builder.build()
         }
         Metadata::Tables(command) => {
-            let tables = about.engine.tables(about.database).await;
+            let tables = about.engine.tables(about.database, about.options).await;
             let mut builder = command.clone().into_builder();
             for table in tables.map_err(|e| status::of_query(&e))? {
                 let kind = match table.table_type {

@@ -1,23 +1,21 @@
 //! Prepared statements without memory: the handle is the statement.
 //!
-//! A handle is an `Any` with the text and, once values were bound, an Arrow IPC stream with one row of
-//! them. Binding returns a new handle; closing does nothing.
+//! A handle is an `Any` with the text and the values that were bound. Binding returns a new handle; closing does
+//! nothing.
 
 use super::metadata::Wire;
-use super::{command, placeholders, status, wire};
+use super::query_param::{self, QueryParam};
+use super::{command, placeholders, status, untrusted, wire};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
-use arrow::ipc::reader::StreamReader;
-use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::error::FlightError;
+use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::sql::{
     ActionCreatePreparedStatementResult, Any, Command, DoPutPreparedStatementResult,
 };
 use arrow_flight::{FlightData, IpcMessage, PutResult, SchemaAsIpc};
 use bytes::Bytes;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use prost::Message;
 use tonic::metadata::MetadataMap;
 use tonic::{Status, Streaming};
@@ -33,14 +31,17 @@ const HANDLE_URL: &str =
 pub(super) struct Handle {
     #[prost(string, tag = "1")]
     pub(super) query: String,
-    /// An Arrow IPC stream with the bound values in its first row.
-    #[prost(bytes = "bytes", optional, tag = "2")]
-    bound: Option<Bytes>,
+    /// The bound values. IOx has an Arrow IPC stream with the tag 2 in their place; nobody else reads our handles.
+    #[prost(message, repeated, tag = "3")]
+    bound: Vec<QueryParam>,
 }
 
 impl Handle {
-    fn new(query: String, bound: Option<Bytes>) -> Self {
-        Self { query, bound }
+    fn new(query: String, bound: &Params) -> Self {
+        Self {
+            query,
+            bound: query_param::messages(bound),
+        }
     }
 
     fn encode_any(&self) -> Bytes {
@@ -60,7 +61,7 @@ impl Handle {
             }
             _ => {
                 let text = std::str::from_utf8(bytes).map_err(|_| bad())?;
-                Ok(Self::new(text.to_owned(), None))
+                Ok(Self::new(text.to_owned(), &Params::new()))
             }
         }
     }
@@ -70,30 +71,20 @@ impl Handle {
     }
 
     /// The bound values by the name of their placeholder.
-    pub(super) fn params(&self) -> Result<Params, Status> {
-        let Some(bytes) = &self.bound else {
-            return Ok(Params::new());
-        };
-        let bad = |e: arrow::error::ArrowError| {
-            Status::invalid_argument(format!("Invalid parameters: {e}"))
-        };
-        let mut reader = StreamReader::try_new(bytes.as_ref(), None).map_err(bad)?;
-        match reader.next() {
-            Some(batch) => bound_values(&batch.map_err(bad)?),
-            None => Ok(Params::new()),
-        }
+    pub(super) fn params(&self) -> Params {
+        query_param::params(&self.bound)
     }
 }
 
-/// The first row of a batch. Columns named `0`, `1`, … in order, or not named at all, are bound by
-/// position; all others by name.
+/// The first row of a batch. Columns named `0`, `1`, … or `param_0`, `param_1`, … in order (ADBC, the dialect
+/// for SQLAlchemy), or not named at all, are bound by position; all others by name.
 fn bound_values(batch: &RecordBatch) -> Result<Params, Status> {
     let schema = batch.schema();
     let names: Vec<&String> = schema.fields().iter().map(|f| f.name()).collect();
     let positional = names
         .iter()
         .enumerate()
-        .all(|(i, n)| n.is_empty() || **n == i.to_string());
+        .all(|(i, n)| n.is_empty() || n.strip_prefix("param_").unwrap_or(n) == i.to_string());
     let values = batch
         .columns()
         .iter()
@@ -162,34 +153,16 @@ pub(super) async fn bind(data: Streaming<FlightData>) -> Result<PutResult, Statu
         return Err(command::unsupported(&url));
     };
     let handle = Handle::decode(&query.prepared_statement_handle)?;
-    let data = data.map_err(|status| FlightError::Tonic(Box::new(status)));
-    let mut batches = FlightRecordBatchStream::new_from_flight_data(data);
-    let batch = batches
-        .next()
-        .await
-        .ok_or_else(|| Status::invalid_argument("DoPut needs a row of values"))?;
-    let batch = batch.map_err(|e| Status::invalid_argument(format!("Invalid parameters: {e}")))?;
-    if batch.num_rows() == 0 {
-        return Err(Status::invalid_argument("DoPut needs a row of values"));
-    }
-    // Reading them now tells the client at once what can't be bound.
-    bound_values(&batch)?;
-    let bound = ipc_stream(&batch)
-        .map_err(|e| Status::invalid_argument(format!("Invalid parameters: {e}")))?;
+    let batch = untrusted::first_batch(data).await?;
+    let batch = batch.filter(|batch| batch.num_rows() > 0);
+    let batch = batch.ok_or_else(|| Status::invalid_argument("DoPut needs a row of values"))?;
+    let bound = bound_values(&batch)?;
     let result = DoPutPreparedStatementResult {
-        prepared_statement_handle: Some(Handle::new(handle.query, Some(bound)).encode_any()),
+        prepared_statement_handle: Some(Handle::new(handle.query, &bound).encode_any()),
     };
     Ok(PutResult {
         app_metadata: result.encode_to_vec().into(),
     })
-}
-
-fn ipc_stream(batch: &RecordBatch) -> Result<Bytes, arrow::error::ArrowError> {
-    let row = batch.slice(0, batch.num_rows().min(1));
-    let mut writer = StreamWriter::try_new(Vec::new(), row.schema_ref())?;
-    writer.write(&row)?;
-    writer.finish()?;
-    Ok(writer.into_inner()?.into())
 }
 
 /// Plans a statement, and gives the handle and what is known about it.
@@ -209,7 +182,7 @@ pub(super) async fn create(
         .map(|(name, kind)| Field::new(name, kind.clone(), true))
         .collect();
     Ok(ActionCreatePreparedStatementResult {
-        prepared_statement_handle: Handle::new(text, None).encode_any(),
+        prepared_statement_handle: Handle::new(text, &Params::new()).encode_any(),
         dataset_schema: schema_bytes(&dataset)?,
         parameter_schema: schema_bytes(&Schema::new(parameters))?,
     })

@@ -4,6 +4,7 @@
 //! `Any` that says it is ours and isn't fails at once.
 
 use super::metadata::database_name;
+use super::query_param::{self, QueryParam};
 use arrow_flight::sql::Any;
 use bytes::Bytes;
 use prost::Message;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use tonic::Status;
 use uuid::Uuid;
 use watershed_model::DatabaseName;
-use watershed_query::{ParamValue, Params};
+use watershed_query::Params;
 
 /// The type URL of [`ReadInfo`] in an `Any`.
 const READ_INFO_URL: &str = "type.googleapis.com/influxdata.iox.querier.v1.ReadInfo";
@@ -72,30 +73,6 @@ mod query_type {
     pub(super) const SQL: i32 = 1;
     pub(super) const INFLUX_QL: i32 = 2;
     pub(super) const FLIGHT_SQL_MESSAGE: i32 = 3;
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct QueryParam {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(oneof = "QueryParamValue", tags = "2, 3, 4, 5, 6, 7")]
-    value: Option<QueryParamValue>,
-}
-
-#[derive(Clone, PartialEq, prost::Oneof)]
-enum QueryParamValue {
-    #[prost(int32, tag = "2")]
-    Null(i32),
-    #[prost(bool, tag = "3")]
-    Bool(bool),
-    #[prost(uint64, tag = "4")]
-    U64(u64),
-    #[prost(int64, tag = "5")]
-    I64(i64),
-    #[prost(double, tag = "6")]
-    F64(f64),
-    #[prost(string, tag = "7")]
-    String(String),
 }
 
 /// The JSON ticket of the v3 clients. Members nobody knows are ignored.
@@ -177,10 +154,7 @@ impl ReadTicket {
                     Language::Sql => query_type::SQL,
                     Language::InfluxQl => query_type::INFLUX_QL,
                 };
-                info.params = params
-                    .iter()
-                    .map(|(name, value)| param_message(name, value))
-                    .collect();
+                info.params = query_param::messages(params);
             }
             Read::Command(any) => {
                 info.flightsql_command = any.encode_to_vec().into();
@@ -221,14 +195,10 @@ impl ReadTicket {
             if !info.flightsql_command.is_empty() {
                 return Err(invalid_ticket());
             }
-            let params = info
-                .params
-                .iter()
-                .map(|p| (p.name.clone(), param_value(p.value.as_ref())));
             Ok(Read::Text {
                 text: info.sql_query.clone(),
                 language,
-                params: params.collect(),
+                params: query_param::params(&info.params),
             })
         };
         let read = match info.query_type {
@@ -269,32 +239,6 @@ impl ReadTicket {
             debug: ticket.is_debug.unwrap_or(false),
             id: None,
         })
-    }
-}
-
-fn param_message(name: &str, value: &ParamValue) -> QueryParam {
-    let value = match value {
-        ParamValue::Null => QueryParamValue::Null(0),
-        ParamValue::Bool(value) => QueryParamValue::Bool(*value),
-        ParamValue::I64(value) => QueryParamValue::I64(*value),
-        ParamValue::U64(value) => QueryParamValue::U64(*value),
-        ParamValue::F64(value) => QueryParamValue::F64(*value),
-        ParamValue::String(text) => QueryParamValue::String(text.clone()),
-    };
-    QueryParam {
-        name: name.to_owned(),
-        value: Some(value),
-    }
-}
-
-fn param_value(value: Option<&QueryParamValue>) -> ParamValue {
-    match value {
-        None | Some(QueryParamValue::Null(_)) => ParamValue::Null,
-        Some(QueryParamValue::Bool(value)) => ParamValue::Bool(*value),
-        Some(QueryParamValue::U64(value)) => ParamValue::U64(*value),
-        Some(QueryParamValue::I64(value)) => ParamValue::I64(*value),
-        Some(QueryParamValue::F64(value)) => ParamValue::F64(*value),
-        Some(QueryParamValue::String(text)) => ParamValue::String(text.clone()),
     }
 }
 

@@ -3,8 +3,9 @@
 use super::flight::{do_get, operator, server};
 use super::flight_client::{channel, client, fetch, flight_sql, request, table};
 use super::server::{OPERATOR_TOKEN, Server, runtime};
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, UnionArray};
 use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Field, UnionFields};
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::Any;
 use arrow_flight::sql::client::FlightSqlServiceClient;
@@ -208,8 +209,41 @@ fn values_are_bound_by_name_and_by_position() {
         check(numbered, ["1", "2"]).await;
         check(numbered, ["0", "1"]).await;
         check(numbered, ["", ""]).await;
-        check("SELECT n FROM cpu WHERE host = ? AND n > ?", ["0", "1"]).await;
+        let marked = "SELECT n FROM cpu WHERE host = ? AND n > ?";
+        check(marked, ["0", "1"]).await;
+        check(marked, ["param_0", "param_1"]).await;
+        // The dialect for SQLAlchemy sends each value as one of a union of types.
+        let values = vec![
+            ("param_0", one_of(texts(&["a"]))),
+            ("param_1", one_of(numbers(&[1]))),
+        ];
+        let rows = bound(&mut client, marked, values).await;
+        assert_eq!(rows.unwrap(), ["n", "2"]);
     });
+}
+
+/// The values as the second child of a dense union.
+fn one_of(values: ArrayRef) -> ArrayRef {
+    let other: ArrayRef = Arc::new(BooleanArray::from(vec![true; values.len()]));
+    let fields = UnionFields::try_new(
+        [0, 1],
+        [
+            Field::new("other", DataType::Boolean, true),
+            Field::new("value", values.data_type().clone(), true),
+        ],
+    );
+    let rows = 0..i32::try_from(values.len()).unwrap();
+    let (kinds, offsets) = rows
+        .map(|row| (1_i8, row))
+        .unzip::<i8, i32, Vec<_>, Vec<_>>();
+    let children = vec![other, values];
+    let union = UnionArray::try_new(
+        fields.unwrap(),
+        kinds.into(),
+        Some(offsets.into()),
+        children,
+    );
+    Arc::new(union.unwrap())
 }
 
 #[test]

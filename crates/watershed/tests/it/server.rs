@@ -215,8 +215,17 @@ impl Server {
 
     /// As [`send`](Self::send), for servers that may be killed meanwhile.
     pub(crate) fn try_send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
+        self.send_within(request, PATIENCE)
+    }
+
+    /// As [`try_send`](Self::try_send), for what may take longer.
+    pub(crate) fn send_within(
+        &self,
+        request: RequestBuilder,
+        patience: Duration,
+    ) -> reqwest::Result<Answer> {
         runtime().block_on(async {
-            let response = request.timeout(PATIENCE).send().await?;
+            let response = request.timeout(patience).send().await?;
             let (status, headers) = (response.status(), response.headers().clone());
             Ok(Answer {
                 status,

@@ -1,4 +1,5 @@
 use super::*;
+use watershed_query::ParamValue;
 
 fn decode(json: &str) -> Result<ReadTicket, Status> {
     ReadTicket::decode(&Bytes::copy_from_slice(json.as_bytes()))
