@@ -9,7 +9,7 @@ use crate::scan::Sources;
 use crate::session::{self, Session};
 use crate::views::without_views;
 use crate::weight::weight;
-use crate::{Limits, Params, QueryError, QueryStatistics, UnpersistedRows};
+use crate::{Limits, Params, QueryError, QueryStatistics, UnpersistedRows, parameters};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
@@ -156,7 +156,7 @@ impl QueryOptions {
 pub struct SqlDescription {
     /// The columns of the result.
     pub schema: SchemaRef,
-    /// The placeholders by name (`$name`) and the types their places ask for.
+    /// The placeholders without values by name (`$name`) and the types their places ask for.
     pub parameters: Vec<(String, DataType)>,
 }
 
@@ -251,8 +251,9 @@ impl QueryEngine {
             query.progress.planning_begins();
             let session = engine.session(&database, options).await?;
             let plan = session.sql(&text).await?;
+            let params = parameters::typed(&plan, &params).map_err(QueryError::Planning)?;
             let plan = plan
-                .with_param_values(params.to_datafusion())
+                .with_param_values(params)
                 .map_err(QueryError::Planning)?;
             let plan =
                 gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
@@ -263,7 +264,8 @@ impl QueryEngine {
         entry.plan(Box::pin(planned)).await
     }
 
-    /// What one SQL statement would give, without running it. Placeholders need no values.
+    /// What one SQL statement would give, without running it. Placeholders need no values; with values the columns are
+    /// those that [`sql`](Self::sql) gives with them.
     ///
     /// # Errors
     /// [`QueryError::ParameterType`] when the place of a placeholder does not tell its type; else as
@@ -272,6 +274,7 @@ impl QueryEngine {
         &self,
         database: &DatabaseName,
         text: &str,
+        params: Params,
     ) -> Result<SqlDescription, QueryError> {
         let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
         // Who runs the statement says what may be seen; columns of a system table are no secret.
@@ -282,7 +285,15 @@ impl QueryEngine {
         self.plan(async move |_ticket| {
             let session = engine.session(&database, all_tables).await?;
             let mut plan = session.sql(&text).await?;
-            let parameters = parameters(&plan)?;
+            let parameters = match params.is_empty() {
+                true => parameters::of(&plan)?,
+                false => {
+                    let params = parameters::typed(&plan, &params);
+                    let bound = params.and_then(|params| plan.with_param_values(params));
+                    plan = bound.map_err(QueryError::Planning)?;
+                    Vec::new()
+                }
+            };
             // Coercion decides the types of a CASE or a UNION; it can't be done around a placeholder.
             if parameters.is_empty() {
                 plan = gap_fill::sql::rewrite(plan, session.state())
@@ -434,24 +445,6 @@ fn runtime(settings: &Settings) -> Result<Arc<RuntimeEnv>, QueryError> {
         )
         .build_arc()
         .map_err(QueryError::Start)
-}
-
-/// The placeholders of a plan, by name.
-fn parameters(plan: &LogicalPlan) -> Result<Vec<(String, DataType)>, QueryError> {
-    let types = plan.get_parameter_types().map_err(QueryError::Planning)?;
-    let typed = types.into_iter().map(|(name, data_type)| match data_type {
-        Some(data_type) => Ok((name, data_type)),
-        None => Err(QueryError::ParameterType(name)),
-    });
-    let mut parameters = typed.collect::<Result<Vec<_>, _>>()?;
-    parameters.sort_by(|a, b| placeholder_order(&a.0).cmp(&placeholder_order(&b.0)));
-    Ok(parameters)
-}
-
-/// `$2` before `$10`, and numbers before names.
-fn placeholder_order(name: &str) -> (u64, &str) {
-    let number = name.trim_start_matches('$').parse().unwrap_or(u64::MAX);
-    (number, name)
 }
 
 impl Session {

@@ -27,6 +27,7 @@ mod influxql;
 mod limits;
 mod memory;
 mod output;
+mod parameters;
 mod params;
 mod physical_rules;
 mod planner;

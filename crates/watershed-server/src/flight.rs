@@ -217,8 +217,10 @@ impl Flight {
     /// The columns that `plan` gives, without running it.
     async fn schema(&self, call: &Call<'_>, plan: &Plan) -> Result<SchemaRef, Status> {
         match plan {
-            Plan::Sql { text, .. } => {
-                let described = self.state.query.describe_sql(call.database, text).await;
+            Plan::Sql { text, params } => {
+                let engine = &self.state.query;
+                let described = engine.describe_sql(call.database, text, params.clone());
+                let described = described.await;
                 Ok(described.map_err(|e| status::of_query(&e))?.schema)
             }
             // A query runs when its stream is polled; here it is only planned.
@@ -268,10 +270,11 @@ impl Flight {
 
     /// The columns of an SQL statement; `None` where they are not to be had without a whole plan.
     async fn described_sql(&self, database: &DatabaseName, plan: Plan) -> Option<SchemaRef> {
-        let Plan::Sql { text, .. } = plan else {
+        let Plan::Sql { text, params } = plan else {
             return None;
         };
-        let described = self.state.query.describe_sql(database, &text).await;
+        let described = self.state.query.describe_sql(database, &text, params);
+        let described = described.await;
         Some(described.ok()?.schema)
     }
 }

@@ -118,7 +118,7 @@ async fn a_query_is_described_without_values() {
     let sql = "SELECT host, count(*) AS n FROM cpu WHERE usage > $low AND host = $h GROUP BY host";
     let description = world
         .engine
-        .describe_sql(&world.database, sql)
+        .describe_sql(&world.database, sql, Params::new())
         .await
         .unwrap();
     let names: Vec<_> = description
@@ -138,7 +138,7 @@ async fn a_query_is_described_without_values() {
 
     let error = world
         .engine
-        .describe_sql(&world.database, "SELECT $x")
+        .describe_sql(&world.database, "SELECT $x", Params::new())
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -148,4 +148,44 @@ async fn a_query_is_described_without_values() {
             .contains("Unable to infer the type of parameter '$x'"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_query_gives_the_columns_that_were_described() {
+    let world = World::new().await;
+    world.table("m", "u:u64 i:i64 f:f64").await;
+    world.buffer("m", "u=7u,i=7i,f=7 08:00").await;
+    let int = DataType::Int64;
+    for (sql, parameter, result) in [
+        ("SELECT u - $n AS x FROM m", DataType::UInt64, "4"),
+        ("SELECT u % $n AS x FROM m", DataType::UInt64, "1"),
+        ("SELECT i - $n AS x FROM m", int.clone(), "4"),
+        ("SELECT f - $n AS x FROM m", DataType::Float64, "4.0"),
+        ("SELECT $n::bigint AS x", int.clone(), "3"),
+        ("SELECT try_cast($n AS varchar) AS x", DataType::Utf8, "3"),
+        ("SELECT i AS x FROM m LIMIT $n", int, "7"),
+    ] {
+        let described = |params| world.engine.describe_sql(&world.database, sql, params);
+        let parameters = described(Params::new()).await.unwrap().parameters;
+        assert_eq!(parameters, [("$n".to_owned(), parameter)], "{sql}");
+        for n in [3, -3] {
+            let params = Params::from_iter([("n".to_owned(), ParamValue::I64(n))]);
+            if n < 0 && sql.contains("LIMIT") {
+                continue;
+            }
+            let described = described(params.clone()).await.unwrap();
+            let batches = world.sql_with(sql, params).await.unwrap();
+            assert_eq!(batches[0].schema(), described.schema, "{sql} {n}");
+            let shown = pretty_format_batches(&batches).unwrap().to_string();
+            let is_there = shown.contains(&format!("| {result} "));
+            assert!(is_there || n < 0, "{sql}\n{shown}");
+        }
+    }
+    // What the type of the place can't hold stays what it is.
+    let params = Params::from_iter([("n".to_owned(), ParamValue::I64(-3))]);
+    let batches = world.sql_with("SELECT u - $n AS x FROM m", params).await;
+    let shown = pretty_format_batches(&batches.unwrap())
+        .unwrap()
+        .to_string();
+    assert!(shown.contains("| 10 "), "{shown}");
 }

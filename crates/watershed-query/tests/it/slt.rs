@@ -139,7 +139,10 @@ impl Database {
             .map_err(shown)?;
         let schema = batches[0].schema();
         if text.starts_with("SELECT") || text.starts_with("WITH") {
-            let described = self.world.engine.describe_sql(&self.world.database, text);
+            let described =
+                self.world
+                    .engine
+                    .describe_sql(&self.world.database, text, Params::new());
             let described = described.await.map_err(shown)?.schema;
             let columns = |schema: &arrow::datatypes::Schema| -> Vec<(String, DataType)> {
                 let fields = schema.fields().iter();

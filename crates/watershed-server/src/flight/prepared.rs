@@ -173,7 +173,7 @@ pub(super) async fn create(
     metadata: &MetadataMap,
 ) -> Result<ActionCreatePreparedStatementResult, Status> {
     let text = placeholders::numbered(text);
-    let described = engine.describe_sql(database, &text).await;
+    let described = engine.describe_sql(database, &text, Params::new()).await;
     let described = described.map_err(|e| status::of_query(&e))?;
     let dataset = wire::schema(&described.schema, Wire::of(metadata)?);
     let parameters: Vec<Field> = described
