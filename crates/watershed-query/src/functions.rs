@@ -6,6 +6,7 @@ mod date_bin_wallclock;
 pub(crate) mod gap_fill_markers;
 mod influx_regex;
 mod integers;
+mod long_texts;
 mod selector;
 mod sleep;
 mod to_timestamp;
@@ -35,6 +36,9 @@ pub(crate) fn register(mut state: SessionState) -> Result<SessionState> {
     ];
     let scalars = scalars.into_iter().chain(gap_fill_markers::all());
     for function in scalars.chain(influx_regex::all()) {
+        state.register_udf(function)?;
+    }
+    for function in long_texts::limited(&state) {
         state.register_udf(function)?;
     }
     for function in changes::all() {

@@ -43,11 +43,11 @@ pub(crate) fn weight(plan: &Arc<dyn ExecutionPlan>) -> Weight {
     }
 }
 
-/// Whether rows may come out that nobody has counted: a function that makes a table, a list turned into rows, a
-/// query about itself.
+/// Whether rows may come out that nobody has counted, or none for a long time: a function that makes a table, a list
+/// turned into rows, a query about itself, a function that waits.
 fn is_unbounded(node: &dyn ExecutionPlan) -> bool {
     matches!(
         node.name(),
-        "LazyMemoryExec" | "UnnestExec" | "RecursiveQueryExec" | "WorkTableExec"
+        "LazyMemoryExec" | "UnnestExec" | "RecursiveQueryExec" | "WorkTableExec" | "AsyncFuncExec"
     )
 }

@@ -16,8 +16,8 @@ use tonic::Status;
 /// The most rows of a batch, or items of a list in it.
 const LENGTH_MAX: i64 = 1 << 20;
 
-/// The most bytes of a buffer without its compression.
-const BUFFER_BYTES_MAX: i64 = 16 << 20;
+/// The most bytes of a batch without its compression.
+const BATCH_BYTES_MAX: i64 = 16 << 20;
 
 /// The first batch of the stream, if there is one.
 ///
@@ -58,14 +58,18 @@ fn check(data: &FlightData) -> Result<(), String> {
     if !is_length(batch.length()) || !lengths.all(is_length) {
         return Err(format!("a batch has at most {LENGTH_MAX} rows"));
     }
+    let mut plain_bytes = 0_i64;
     for buffer in batch.buffers().into_iter().flatten() {
         let bytes = part(&data.data_body, buffer.offset(), buffer.length())
             .ok_or("a buffer lies outside of its message")?;
         if batch.compression().is_some() && !bytes.is_empty() {
             let plain = bytes.first_chunk().copied().map(i64::from_le_bytes);
             // -1 stands for a buffer that is not compressed after all.
-            if !plain.is_some_and(|plain| (-1..=BUFFER_BYTES_MAX).contains(&plain)) {
-                return Err(format!("a buffer has at most {BUFFER_BYTES_MAX} bytes"));
+            let plain = plain.filter(|plain| *plain >= -1);
+            let plain = plain.ok_or("a compressed buffer says no length")?;
+            plain_bytes = plain_bytes.saturating_add(plain.max(0));
+            if plain_bytes > BATCH_BYTES_MAX {
+                return Err(format!("a batch has at most {BATCH_BYTES_MAX} bytes"));
             }
         }
     }

@@ -90,7 +90,7 @@ async fn a_buffer_says_how_large_it_is_and_is_not_believed() {
     messages[1].data_body = body.into();
     let error = read(messages).await.unwrap_err();
     assert!(
-        error.contains("a buffer has at most 16777216 bytes"),
+        error.contains("a batch has at most 16777216 bytes"),
         "{error}"
     );
 }
