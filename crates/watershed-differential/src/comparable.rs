@@ -86,7 +86,7 @@ fn select_is_comparable(select: &Select, set: &DataSet) -> bool {
             && select.limit.is_some()
             && select.order == Some(Order::Descending),
         // 1.6 takes what a subquery groups by for text, also if no point has it.
-        inner.iter().any(|inner| ranks_unknown_group(select, inner)),
+        inner.iter().any(|inner| calls_unknown_group(select, inner)),
         // 1.6 reads no more than LIMIT points of each series for top and bottom.
         calls(select, &["top", "bottom"]) && select.limit.is_some(),
         // OFFSET alone leaves one row in 1.6.
@@ -172,11 +172,15 @@ fn has_integrals_of_groups(select: &Select) -> bool {
         .group_by
         .iter()
         .any(|d| !matches!(d, Dimension::Time(_)));
-    let tables = match select.from.as_slice() {
+    (groups || has_several_tables(select)) && is_bucketed(select) && calls(select, &["integral"])
+}
+
+/// Whether the points of several measurements are read.
+fn has_several_tables(select: &Select) -> bool {
+    match select.from.as_slice() {
         [Source::Measurement(one)] => matches!(one.name, MeasurementName::Regex(_)),
         several => several.len() > 1,
-    };
-    (groups || tables) && is_bucketed(select) && calls(select, &["integral"])
+    }
 }
 
 /// Whether the list is one integral, not in buckets from the last to the first.
@@ -316,8 +320,8 @@ fn is_comparable_inside(outer: &Select, inner: &Select, set: &DataSet) -> bool {
         groups && is_bucketed(inner) && calls(inner, UNORDERED),
         // 1.6 does not take what a subquery selects for tags.
         outer.group_by.iter().any(is_tag) && selects_tags(inner, set),
-        // In the order of time, 1.6 begins to count anew with each row of another group of a subquery.
-        groups && inner.limit.is_some(),
+        // In the order of time, 1.6 begins to count anew with each row of another group or table of a subquery.
+        (groups || has_several_tables(inner)) && inner.limit.is_some(),
         // 1.6 has two rows for columns that have values in different groups.
         groups && (inner.fields.len() > 1 || has_pattern(inner)),
         // An absent tag that a subquery selects is neither empty nor anything else in 1.6.
@@ -385,17 +389,16 @@ fn depends_on_order(select: &Select) -> bool {
     cut || fills || below || calls(select, WINDOWS) || calls(select, &["top", "bottom"])
 }
 
-/// Whether `outer` ranks the column that no point has, by which `inner` groups.
-fn ranks_unknown_group(outer: &Select, inner: &Select) -> bool {
+/// Whether `outer` calls something of the column that no point has, by which `inner` groups.
+fn calls_unknown_group(outer: &Select, inner: &Select) -> bool {
     let is_unknown =
         |dimension: &Dimension| matches!(dimension, Dimension::Tag(tag) if tag.name == UNKNOWN);
-    let ranks = |field: &Field| match &field.expr {
-        Expr::Call(call) if matches!(call.name.as_str(), "top" | "bottom") => {
-            matches!(call.args.first(), Some(Expr::Var(column)) if column.name == UNKNOWN)
-        }
+    let mut calls = |expr: &Expr| match expr {
+        Expr::Call(call) => call.args.iter().any(|argument| names(argument, UNKNOWN)),
         _ => false,
     };
-    inner.group_by.iter().any(is_unknown) && outer.fields.iter().any(ranks)
+    inner.group_by.iter().any(is_unknown)
+        && outer.fields.iter().any(|field| field.expr.any(&mut calls))
 }
 
 fn selects_tags(select: &Select, set: &DataSet) -> bool {
