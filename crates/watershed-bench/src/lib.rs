@@ -10,7 +10,8 @@
 //! 3. `heavy` asks a server more heavy questions at the same time than it has room for, and small ones beside
 //!    them. `cargo xtask bench heavy` starts both.
 //!
-//! They share [`lines`], which makes rows, and [`http`], a client that does no more than it must.
+//! They share [`lines`], which makes rows, [`http`], a client that does no more than it must, and [`program`].
 
 pub mod http;
 pub mod lines;
+pub mod program;

@@ -1,8 +1,9 @@
 //! What can be chosen.
 
-use anyhow::{Context as _, bail};
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use anyhow::bail;
+use std::net::SocketAddr;
 use watershed_bench::http::Target;
+use watershed_bench::program::{self, address};
 
 const USAGE: &str = "\
 usage: heavy --url http://HOST:PORT --token TOKEN --pid PID [OPTION VALUE]…
@@ -41,14 +42,7 @@ impl Arguments {
             clients: 20,
             seconds: 60,
         };
-        for pair in words.chunks(2) {
-            let [flag, value] = pair else {
-                bail!("{} has no value\n{USAGE}", pair[0]);
-            };
-            arguments
-                .set(flag, value)
-                .with_context(|| format!("{flag} {value}"))?;
-        }
+        program::options(words, USAGE, |flag, value| arguments.set(flag, value))?;
         arguments.check()?;
         Ok(arguments)
     }
@@ -81,12 +75,6 @@ impl Arguments {
         }
         Ok(())
     }
-}
-
-fn address(url: &str) -> anyhow::Result<SocketAddr> {
-    let host = url.strip_prefix("http://").context("http only")?;
-    let mut found = host.trim_end_matches('/').to_socket_addrs()?;
-    found.next().context("no such host")
 }
 
 #[cfg(test)]

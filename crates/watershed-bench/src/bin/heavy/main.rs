@@ -14,29 +14,16 @@ mod questions;
 use anyhow::{Context as _, bail};
 use arguments::Arguments;
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use watershed_bench::http::{Answer, Client};
+use watershed_bench::program::{self, say};
 
 /// How long the small questions are asked alone.
 const ALONE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match Arguments::parse(&words).and_then(|arguments| run(&arguments)) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            say(&format!("error: {error:#}"));
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// Prints a line. A reader that has gone away is no reason to stop.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    program::run(|words| run(&Arguments::parse(words)?))
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {

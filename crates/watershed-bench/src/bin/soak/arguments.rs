@@ -1,10 +1,11 @@
 //! What can be chosen.
 
-use anyhow::{Context as _, bail};
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use anyhow::bail;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use watershed_bench::http::Target;
 use watershed_bench::lines::{START_NANOS, Shape};
+use watershed_bench::program::{self, address};
 
 const USAGE: &str = "\
 usage: soak --url http://HOST:PORT --token TOKEN --pid PID [OPTION VALUE]…
@@ -64,14 +65,7 @@ impl Arguments {
             hosts: 100,
             rows: 10_000,
         };
-        for pair in words.chunks(2) {
-            let [flag, value] = pair else {
-                bail!("{} has no value\n{USAGE}", pair[0]);
-            };
-            arguments
-                .set(flag, value)
-                .with_context(|| format!("{flag} {value}"))?;
-        }
+        program::options(words, USAGE, |flag, value| arguments.set(flag, value))?;
         arguments.check()?;
         Ok(arguments)
     }
@@ -133,12 +127,6 @@ impl Arguments {
     pub(crate) fn write_path(&self) -> String {
         format!("/api/v2/write?bucket={}&precision=ns", self.database)
     }
-}
-
-fn address(url: &str) -> anyhow::Result<SocketAddr> {
-    let host = url.strip_prefix("http://").context("http only")?;
-    let mut found = host.trim_end_matches('/').to_socket_addrs()?;
-    found.next().context("no such host")
 }
 
 #[cfg(test)]

@@ -21,27 +21,14 @@ use arguments::Arguments;
 use load::Load;
 use memory::Watch;
 use record::{Outcome, Record, Totals};
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use watershed_bench::http::Client;
+use watershed_bench::program::{self, say};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match Arguments::parse(&arguments).and_then(|arguments| run(&arguments)) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            say(&format!("error: {error:#}"));
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// Prints a line. A reader that has gone away is no reason to stop.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    program::run(|words| run(&Arguments::parse(words)?))
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
