@@ -15,7 +15,7 @@ pub use piece::BufferedPiece;
 pub(crate) use registry::SeriesKeys;
 
 use crate::invariants;
-use crate::shares::admits;
+use crate::shares::Claim;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use piece::OpenPiece;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -314,11 +314,17 @@ impl Accounts {
     }
 
     fn check(&self, database: DatabaseId, more: u64, limit: u64) -> Result<(), u64> {
-        let (total, own) = (self.total.sum(), self.of(database).sum());
-        if admits(limit, total, own, more) {
+        let claim = Claim {
+            limit,
+            total: self.total.sum(),
+            holders: self.by_database.len(),
+            own: self.of(database).sum(),
+            more,
+        };
+        if claim.is_admitted() {
             Ok(())
         } else {
-            Err(total)
+            Err(claim.total)
         }
     }
 

@@ -1,18 +1,18 @@
 //! A limit that databases share fairly.
 //!
-//! The rule, [`admits`]: who holds nothing is let in while there is room; who holds something already may
-//! hold up to [`WEIGHT`] times what is left free afterwards. It follows that
+//! The rule, [`Claim::is_admitted`]: who holds nothing is let in while there is room. Who holds something already may
+//! grow while it holds at most [`WEIGHT`] times what is left free afterwards, and while that is at least
+//! `1 / (3 n + 1)` of the limit, `n` being the number of those who hold something. It follows that
 //!
 //! * below half of the limit nobody is refused for being one of many, however much is theirs;
 //! * a single database, whatever it sends, gets three quarters and leaves one quarter to newcomers, `n`
-//!   greedy ones get `3 / (3 n + 1)` of the limit each and leave `1 / (3 n + 1)`;
+//!   greedy ones come to hold `3 / (3 n + 1)` of the limit each and leave `1 / (3 n + 1)`;
 //! * the more others need, the less one may hold: the largest holders are refused first, and come down to
-//!   what the others hold as their requests end. Until then a newcomer has the room that is left, and
-//!   leaves a quarter of that.
+//!   what the others hold as their requests end. What is left to newcomers is only ever taken by first requests.
 //!
-//! Nobody has to count who is active, and no room is kept for those who are not. (It is the dynamic threshold
-//! of shared memory switches: Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
-//! switches", 1998.)
+//! Nobody has to say who is active. (The first bound is the dynamic threshold of shared memory switches: Choudhury
+//! and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998. By itself it lets many who
+//! hold little take a rest that is small already; hence the second.)
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -22,12 +22,32 @@ use watershed_model::DatabaseId;
 /// How many times the room that is left one database may hold.
 const WEIGHT: u64 = 3;
 
-/// Whether a database that holds `own` of `total` may take `more`, of `limit` in all.
-pub(crate) fn admits(limit: u64, total: u64, own: u64, more: u64) -> bool {
-    let Some(free) = limit.checked_sub(total.saturating_add(more)) else {
-        return false;
-    };
-    own == 0 || own.saturating_add(more) <= free.saturating_mul(WEIGHT)
+/// What a database asks for, and how things stand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim {
+    /// All that may be held together.
+    pub(crate) limit: u64,
+    /// What all hold.
+    pub(crate) total: u64,
+    /// How many databases hold something.
+    pub(crate) holders: usize,
+    /// What the one that asks holds.
+    pub(crate) own: u64,
+    /// What it asks for besides.
+    pub(crate) more: u64,
+}
+
+impl Claim {
+    /// Whether the database may have it.
+    pub(crate) fn is_admitted(self) -> bool {
+        let Some(free) = self.limit.checked_sub(self.total.saturating_add(self.more)) else {
+            return false;
+        };
+        let parts = WEIGHT.saturating_mul(self.holders as u64).saturating_add(1);
+        self.own == 0
+            || (self.own.saturating_add(self.more) <= free.saturating_mul(WEIGHT)
+                && free >= self.limit / parts)
+    }
 }
 
 /// An amount of something (requests, bytes) that databases may hold together, shared by the rule of
@@ -112,8 +132,14 @@ impl Share {
         let mut held = self.shares.held.lock();
         if amount > self.amount {
             let more = amount - self.amount;
-            let own = held.of(self.database);
-            if !admits(self.shares.limit, held.total, own, more) {
+            let claim = Claim {
+                limit: self.shares.limit,
+                total: held.total,
+                holders: held.by_database.len(),
+                own: held.of(self.database),
+                more,
+            };
+            if !claim.is_admitted() {
                 return false;
             }
         }

@@ -50,10 +50,21 @@ fn shares_grow_shrink_and_are_given_back() {
 
 #[test]
 fn numbers_at_the_edge_are_no_trouble() {
-    assert!(!admits(0, 0, 0, 1));
-    assert!(!admits(10, u64::MAX, 0, 1));
-    assert!(admits(u64::MAX, 0, 1, 2));
-    assert!(!admits(u64::MAX, 5, u64::MAX, u64::MAX));
+    let admits = |limit, total, holders, own, more| {
+        let claim = Claim {
+            limit,
+            total,
+            holders,
+            own,
+            more,
+        };
+        claim.is_admitted()
+    };
+    assert!(!admits(0, 0, 0, 0, 1));
+    assert!(!admits(10, u64::MAX, 1, 0, 1));
+    assert!(admits(u64::MAX, 1, 1, 1, 2));
+    assert!(admits(u64::MAX, 1, usize::MAX, 1, 2));
+    assert!(!admits(u64::MAX, 5, 1, u64::MAX, u64::MAX));
 }
 
 proptest! {
@@ -65,6 +76,7 @@ proptest! {
         for (database, amount, what) in steps {
             let database = DatabaseId::new(database as i64);
             let own: u64 = held.iter().filter(|s| s.database == database).map(Share::amount).sum();
+            let holders = shares.by_database().len() as u64;
             let total: u64 = held.iter().map(Share::amount).sum();
             match (what, held.is_empty()) {
                 (0 | 1, false) => { held.swap_remove(amount as usize % held.len()); }
@@ -81,6 +93,10 @@ proptest! {
                     prop_assert!(share.is_some() || own > 0 || total + amount > limit);
                     // Below half of the limit nobody is refused.
                     prop_assert!(share.is_some() || 2 * (total + amount) > limit);
+                    // Who holds something leaves room for newcomers.
+                    prop_assert!(
+                        share.is_none() || own == 0 || amount == 0 || limit - total - amount >= limit / (3 * holders + 1)
+                    );
                     held.extend(share);
                 }
             }
