@@ -16,12 +16,13 @@
 //! asks; it never writes.
 
 mod admission;
+mod advice;
 mod catalog;
 mod engine;
 mod error;
+mod faults;
 mod functions;
 mod gap_fill;
-mod hints;
 mod in_order;
 mod influxql;
 mod limits;
@@ -36,6 +37,7 @@ mod runs;
 mod scan;
 mod session;
 mod set_comparison;
+mod show_functions;
 mod sql_size;
 mod statistics;
 mod system;

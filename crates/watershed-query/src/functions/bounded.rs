@@ -1,43 +1,43 @@
-//! Functions that make long texts of short ones, with a limit.
+//! Functions that make much of little, with a limit.
 //!
-//! What a function returns is not counted against the memory of its query, and of a short statement `repeat` would
-//! make as many gigabytes as it is told.
+//! What a function returns is not counted against the memory of its query, and of a short statement `repeat` or `range`
+//! would make as many gigabytes as they are told. How much it will be is known from the arguments ([`growth`]).
 
-use arrow::array::{Array, AsArray};
-use arrow::compute::cast;
-use arrow::compute::kernels::length::length;
-use arrow::datatypes::{DataType, Int64Type};
+mod growth;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, exec_err};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature,
 };
+use growth::Growth;
 use std::sync::Arc;
 
 /// The most bytes that a function makes of one batch of rows.
-const BYTES_MAX: i64 = 64 << 20;
-
-/// How much is made of the arguments of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Length {
-    /// The second argument is how often the first is there.
-    Times,
-    /// The second argument is the number of characters.
-    Characters,
-}
+const BYTES_MAX: u64 = 64 << 20;
 
 /// The functions of the state that are limited, under their own names.
 pub(super) fn limited(state: &SessionState) -> Vec<Arc<ScalarUDF>> {
     let functions = [
-        ("repeat", Length::Times),
-        ("lpad", Length::Characters),
-        ("rpad", Length::Characters),
+        ("repeat", Growth::Times),
+        ("lpad", Growth::Characters),
+        ("rpad", Growth::Characters),
+        ("replace", Growth::Replaced),
+        ("regexp_replace", Growth::ReplacedMatches),
+        ("array_repeat", Growth::Items),
+        ("array_resize", Growth::Resized),
+        ("array_to_string", Growth::Joined),
+        ("range", Growth::Steps),
+        ("generate_series", Growth::Steps),
     ];
-    let known = functions.into_iter().filter_map(|(name, length)| {
+    let known = functions.into_iter().filter_map(|(name, growth)| {
         let inner = Arc::clone(state.scalar_functions().get(name)?);
         Some(Arc::new(ScalarUDF::new_from_impl(Limited {
             inner,
-            length,
+            growth,
         })))
     });
     known.collect()
@@ -46,41 +46,42 @@ pub(super) fn limited(state: &SessionState) -> Vec<Arc<ScalarUDF>> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Limited {
     inner: Arc<ScalarUDF>,
-    length: Length,
+    growth: Growth,
 }
 
 impl Limited {
-    /// The bytes of all rows, at least.
-    fn bytes(&self, args: &ScalarFunctionArgs) -> Result<i64> {
-        let [text, number, ..] = args.args.as_slice() else {
-            return Ok(0);
-        };
-        let rows = match (text, number) {
-            (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)) => 1,
-            _ => args.number_rows,
-        };
-        let numbers = cast(&number.to_array(rows)?, &DataType::Int64)?;
-        let numbers = numbers.as_primitive::<Int64Type>();
-        let lengths = match self.length {
-            Length::Times => Some(cast(&length(&text.to_array(rows)?)?, &DataType::Int64)?),
-            Length::Characters => None,
-        };
-        let lengths = lengths.as_ref().map(|all| all.as_primitive::<Int64Type>());
-        let mut bytes = 0_i64;
-        for row in 0..numbers.len() {
-            let number = match numbers.is_valid(row) {
-                true => numbers.value(row).max(0),
-                false => 0,
-            };
-            let of_one = match lengths {
-                Some(lengths) if lengths.is_valid(row) => lengths.value(row),
-                Some(_) => 0,
-                None => 1,
-            };
-            bytes = bytes.saturating_add(number.saturating_mul(of_one));
+    /// The bytes of all rows, about; more than [`BYTES_MAX`] as soon as that is sure.
+    fn bytes(&self, args: &ScalarFunctionArgs) -> Result<u64> {
+        let all_constant = args
+            .args
+            .iter()
+            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if all_constant { 1 } else { args.number_rows };
+        // A constant is one row, which stands for all: it is not copied for each.
+        let arrays = args.args.iter().map(|arg| match arg {
+            ColumnarValue::Array(array) => Ok(Arc::clone(array)),
+            ColumnarValue::Scalar(value) => value.to_array(),
+        });
+        let arrays: Vec<ArrayRef> = arrays.collect::<Result<_>>()?;
+        let measure = self.growth.measure(self.name(), &arrays)?;
+        let at_most = sum(rows, |row| measure.at_most(row))?;
+        if at_most <= BYTES_MAX {
+            return Ok(at_most);
         }
-        Ok(bytes)
+        sum(rows, |row| measure.bytes(row))
     }
+}
+
+/// The bytes of rows, as far as they are allowed.
+fn sum(rows: usize, bytes: impl Fn(usize) -> Result<u64>) -> Result<u64> {
+    let mut sum = 0_u64;
+    for row in 0..rows {
+        sum = sum.saturating_add(bytes(row)?);
+        if sum > BYTES_MAX {
+            break;
+        }
+    }
+    Ok(sum)
 }
 
 impl ScalarUDFImpl for Limited {
@@ -98,6 +99,10 @@ impl ScalarUDFImpl for Limited {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         self.inner.return_type(types)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        self.inner.return_field_from_args(args)
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {

@@ -21,5 +21,6 @@ mod query;
 mod running_queries;
 mod scenario;
 mod server;
+mod sql_faults;
 mod wal;
 mod write_errors;
