@@ -66,8 +66,10 @@ pub(crate) fn of_query(error: &DataFusionError) -> Option<String> {
             Some(plain(text))
         }
         DataFusionError::External(cause) => {
-            let regex = cause.downcast_ref::<regex::Error>()?;
-            Some(format!("invalid regular expression: {regex}"))
+            let text = cause.to_string();
+            // The optimizer reads patterns with the parser alone, whose errors are of another type.
+            let is_pattern = cause.is::<regex::Error>() || text.starts_with("regex parse error");
+            is_pattern.then(|| format!("invalid regular expression: {text}"))
         }
         // A refusal may also be told as the cause of another error.
         DataFusionError::Execution(text)

@@ -18,6 +18,7 @@
 mod admission;
 mod advice;
 mod catalog;
+mod constants;
 mod engine;
 mod error;
 mod faults;
