@@ -316,10 +316,10 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
 struct Wanted {
     /// Columns that are wanted as they are.
     plain: HashSet<usize>,
-    /// The ways in which each column is wanted filled.
-    fills: BTreeMap<usize, Vec<&'static str>>,
-    /// The columns that are there once more, with the way they are filled and their name.
-    copies: Vec<(usize, &'static str, Column)>,
+    /// Columns that are wanted filled, and how.
+    fills: BTreeMap<usize, &'static str>,
+    /// Columns that are there once more, to be filled, with the name of the copy.
+    copies: Vec<(usize, Column)>,
 }
 
 impl Wanted {
@@ -329,9 +329,8 @@ impl Wanted {
             expr.apply(|expr| {
                 if let Some(call @ (LOCF | INTERPOLATE)) = marker(expr) {
                     let (at, _) = filled_column(call, expr, node)?;
-                    let ways = wanted.fills.entry(at).or_default();
-                    if !ways.contains(&call) {
-                        ways.push(call);
+                    if *wanted.fills.entry(at).or_insert(call) != call {
+                        return plan_err!("multiple fill strategies for the same column");
                     }
                     return Ok(TreeNodeRecursion::Jump);
                 }
@@ -344,18 +343,16 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// The column that is filled in that way: a copy, if it is wanted in another way too.
+    /// The column that is filled: a copy, if it is wanted as it is too.
     fn column(&mut self, at: usize, call: &'static str, column: Column) -> Column {
-        let ways = self.fills.get(&at).map_or(0, Vec::len);
-        if ways == 1 && !self.plain.contains(&at) {
+        if !self.plain.contains(&at) {
             return column;
         }
-        let known = self.copies.iter();
-        if let Some((_, _, copy)) = known.clone().find(|(of, way, _)| (*of, *way) == (at, call)) {
+        if let Some((_, copy)) = self.copies.iter().find(|(of, _)| *of == at) {
             return copy.clone();
         }
         let copy = Column::new_unqualified(format!("{call}({})", column.flat_name()));
-        self.copies.push((at, call, copy.clone()));
+        self.copies.push((at, copy.clone()));
         copy
     }
 
@@ -371,19 +368,17 @@ impl Wanted {
         };
         let columns = node.input.schema().columns();
         let mut spec = node.spec.clone();
-        let copied = |at: &usize| self.copies.iter().any(|(of, _, _)| of == at);
-        for (at, ways) in self.fills.iter().filter(|(at, _)| !copied(at)) {
-            spec.fills.retain(|(of, _)| of != at);
-            spec.fills.extend(ways.first().map(|way| (*at, fill(way))));
+        for (at, way) in &self.fills {
+            let copy = self.copies.iter().position(|(of, _)| of == at);
+            let filled = copy.map_or(*at, |copy| columns.len() + copy);
+            spec.fills.retain(|(of, _)| *of != filled);
+            spec.fills.push((filled, fill(way)));
         }
         let mut input = node.input.clone();
         if !self.copies.is_empty() {
-            for (at, (_, way, _)) in self.copies.iter().enumerate() {
-                spec.fills.push((columns.len() + at, fill(way)));
-            }
             let copies = self.copies.iter();
             let copies =
-                copies.map(|(of, _, copy)| Expr::Column(columns[*of].clone()).alias(&copy.name));
+                copies.map(|(of, copy)| Expr::Column(columns[*of].clone()).alias(&copy.name));
             let exprs = columns.iter().cloned().map(Expr::Column).chain(copies);
             let copied = Projection::try_new(exprs.collect(), Arc::new(input))?;
             input = LogicalPlan::Projection(copied);
