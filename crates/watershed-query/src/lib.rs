@@ -16,6 +16,7 @@
 //! asks; it never writes.
 
 mod admission;
+mod analyzed;
 mod catalog;
 mod engine;
 mod error;
@@ -24,6 +25,7 @@ mod gap_fill;
 mod hints;
 mod in_order;
 mod influxql;
+mod interrupt;
 mod limits;
 mod memory;
 mod output;
@@ -36,6 +38,7 @@ mod runs;
 mod scan;
 mod session;
 mod set_comparison;
+mod sql;
 mod sql_size;
 mod statistics;
 mod system;
@@ -45,12 +48,13 @@ mod views;
 mod weight;
 
 pub use catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA};
-pub use engine::{Executors, QueryEngine, QueryOptions, Settings, SqlDescription, TableListing};
+pub use engine::{ColumnsKnown, Executors, QueryEngine, QueryOptions, Settings, TableListing};
 pub use error::QueryError;
 pub use influxql::hints;
 pub use limits::Limits;
 pub use output::QueryOutput;
 pub use params::{ParamValue, Params};
 pub use running::{QueryRecord, QueryType, RunningQuery};
+pub use sql::SqlDescription;
 pub use statistics::{Phase, QueryProgress, QueryStatistics, UnpersistedStatistics};
 pub use unpersisted::{UnpersistedError, UnpersistedPiece, UnpersistedRows};

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod auth;
+mod cancelled_queries;
 mod cli;
 mod crash;
 mod disk_full;
