@@ -37,6 +37,7 @@ mod windows;
 pub(crate) use windows::SeriesWindowPlanner;
 
 pub use hints::hints;
+pub(crate) use series_limit::TooManySeries;
 
 use crate::analyzed::Analyzed;
 use crate::engine::ColumnsKnown;

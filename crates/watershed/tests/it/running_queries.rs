@@ -394,3 +394,51 @@ fn a_query_may_take_only_so_long() {
     );
     assert_eq!(server.sql("db", "SELECT 1 AS n"), json!([{ "n": 1 }]));
 }
+
+/// A query that has not begun is worth another try as it is; one that another statement stood before is not.
+#[test]
+fn a_request_whose_first_query_gets_no_turn_is_refused() {
+    let server = Server::with(&["--query-queue-timeout", "1", "--queries-max", "1"]);
+    server.create_database("db");
+    server.write("db", "cpu n=1i 1704067200000000000");
+    let request = endless(&server);
+    let running = runtime().spawn(async move { request.send().await.map(drop) });
+    wait_until_it_runs(&server);
+    let text = "the query has waited 1 s for its turn; try again later, or let queries wait longer with --query-queue-timeout";
+    let ask = |statements: &str, chunked: &str| {
+        let query = [("db", "db"), ("q", statements), ("chunked", chunked)];
+        server.send(server.get("/query").query(&query))
+    };
+    for chunked in ["false", "true"] {
+        for statements in ["SELECT n FROM cpu", "SELECT n FROM cpu; SHOW DATABASES"] {
+            let refused = ask(statements, chunked);
+            assert_eq!(
+                (refused.status.as_u16(), &refused.json()["error"]),
+                (503, &json!(text)),
+                "{statements}"
+            );
+            assert!(refused.headers.contains_key("retry-after"), "{statements}");
+        }
+    }
+    let second = ask("SHOW DATABASES; SELECT n FROM cpu", "false");
+    assert_eq!(second.status, 200);
+    let results = &second.json()["results"];
+    assert_eq!(results[0]["series"][0]["values"], json!([["db"]]));
+    assert_eq!(results[1], json!({ "statement_id": 1, "error": text }));
+    running.abort();
+}
+
+#[test]
+fn a_query_that_finds_no_memory_is_refused() {
+    let server = Server::with(&["--query-memory-bytes-max", "32MiB"]);
+    server.create_database("db");
+    server.write("db", "cpu n=1i 1704067200000000000");
+    // Every value of a median is kept until the last one has come.
+    let median = "SELECT median(c) FROM (SELECT count(n) AS c FROM cpu WHERE time >= '2024-01-01T00:00:00Z' AND time < '2024-01-01T00:00:30Z' GROUP BY time(3u) fill(0))";
+    let request = server.get("/query").query(&[("db", "db"), ("q", median)]);
+    let refused = server.send(request);
+    let text = refused.json()["error"].as_str().unwrap().to_owned();
+    assert_eq!(refused.status, 503, "{text}");
+    assert!(text.contains("--query-memory-bytes-max"), "{text}");
+    assert!(refused.headers.contains_key("retry-after"));
+}
