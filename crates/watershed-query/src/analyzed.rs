@@ -14,8 +14,6 @@ pub(crate) struct Analyzed {
     /// What the rows shall say they are, where names, metadata, nullability or the zone of a time differ from
     /// the plan's own columns; types must be the same otherwise, column by column.
     pub(crate) schema: SchemaRef,
-    /// Whether these are the plan's own columns, in which there may be whatever nulls the plan makes.
-    pub(crate) own: bool,
 }
 
 impl Analyzed {
@@ -25,52 +23,12 @@ impl Analyzed {
     /// None that a plan has which could be analyzed.
     pub(crate) fn own(plan: LogicalPlan) -> Result<Self> {
         let schema = columns(&plan)?;
-        Ok(Self {
-            plan,
-            schema,
-            own: true,
-        })
-    }
-
-    /// A plan whose rows are said to be something else.
-    pub(crate) fn shown_as(plan: LogicalPlan, schema: SchemaRef) -> Self {
-        Self {
-            plan,
-            schema,
-            own: false,
-        }
-    }
-
-    /// The columns of the rows, once the physical plan has these: the same but, should optimizing have come to
-    /// a column with nulls that was to have none, with nulls allowed there. Better another word than no rows.
-    pub(crate) fn planned(schema: SchemaRef, own: bool, physical: &Schema) -> SchemaRef {
-        let pairs = schema.fields().iter().zip(physical.fields());
-        if !own
-            || !pairs
-                .clone()
-                .any(|(field, planned)| differs(field, planned))
-        {
-            return schema;
-        }
-        let fields: Vec<FieldRef> = pairs
-            .map(|(field, planned)| match differs(field, planned) {
-                true => nullable(field),
-                false => Arc::clone(field),
-            })
-            .collect();
-        Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+        Ok(Self { plan, schema })
     }
 }
 
-fn differs(field: &Field, planned: &Field) -> bool {
-    planned.is_nullable() && !field.is_nullable()
-}
-
-fn nullable(field: &FieldRef) -> FieldRef {
-    Arc::new(Field::clone(field).with_nullable(true))
-}
-
-/// The columns of a plan as clients get them.
+/// The columns of a plan as clients get them: some compare those of a description with those of the rows, and take
+/// nothing but the same.
 ///
 /// # Errors
 /// As [`Analyzed::own`].
@@ -79,7 +37,10 @@ pub(crate) fn columns(plan: &LogicalPlan) -> Result<SchemaRef> {
     if !understates_nulls(plan)? {
         return Ok(schema);
     }
-    let fields: Vec<FieldRef> = schema.fields().iter().map(nullable).collect();
+    let fields = schema.fields().iter();
+    let fields: Vec<FieldRef> = fields
+        .map(|field| Arc::new(Field::clone(field).with_nullable(true)))
+        .collect();
     let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
     Ok(Arc::new(schema))
 }
@@ -100,6 +61,3 @@ fn understates_nulls(plan: &LogicalPlan) -> Result<bool> {
     })?;
     Ok(found)
 }
-
-#[cfg(test)]
-mod tests;

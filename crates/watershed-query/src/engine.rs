@@ -341,12 +341,11 @@ impl QueryEngine {
         ticket: Ticket,
         options: QueryOptions,
     ) -> Result<QueryOutput, QueryError> {
-        let Analyzed { plan, schema, own } = analyzed;
+        let Analyzed { plan, schema } = analyzed;
         columns.tell(&schema);
         query.progress.logically_planned();
         let physical = session.physical(plan).await;
         let physical = physical.map_err(QueryError::Planning)?;
-        let schema = Analyzed::planned(schema, own, &physical.schema());
         let weight = weight(&physical);
         let memory = Arc::new(QueryMemory::new(Arc::clone(&self.memory), weight));
         let context = context(session, &memory);

@@ -101,7 +101,7 @@ impl QueryEngine {
                 series,
             } = Planner::new(&session).statement(&statement)?;
             let plan = session.analyzed(plan).map_err(QueryError::Planning)?;
-            let analyzed = Analyzed::shown_as(plan, schema);
+            let analyzed = Analyzed { plan, schema };
             let output = engine
                 .run(&session, analyzed, columns, query, ticket, options)
                 .await?;

@@ -1,7 +1,7 @@
 //! Plans SQL.
 //!
-//! 1. [`Session::sql`] makes a logical plan of the text;
-//! 2. values take the places of placeholders, and gap filling becomes a node of its own;
+//! 1. [`Session::sql`] makes a logical plan of the text, with values in the places of its placeholders;
+//! 2. gap filling becomes a node of its own;
 //! 3. [`Session::analyzed`] finds out the types. From here on the columns are known, and a description is complete;
 //! 4. [`QueryEngine::run`] does the rest.
 
@@ -61,8 +61,8 @@ impl QueryEngine {
             query.progress.planning_begins();
             let stop = Some(query.stop.clone());
             let session = engine.session(&database, options, stop).await?;
-            let plan = session.sql(&text).await?;
-            let plan = with_values(plan, &params)?;
+            let plan = session.sql(&text, &params).await?;
+            parameters::all_bound(&plan).map_err(QueryError::Planning)?;
             let analyzed = analyzed(&session, plan)?;
             engine
                 .run(&session, analyzed, columns, query, ticket, options)
@@ -90,29 +90,20 @@ impl QueryEngine {
         let described = self.plan(async move |_ticket| {
             query.progress.planning_begins();
             let session = engine.describing(&database, query.stop).await?;
-            let plan = session.sql(&text).await?;
-            if params.is_empty() {
-                let parameters = parameters::of(&plan)?;
-                // Types can't be found out around a placeholder.
-                if !parameters.is_empty() {
-                    let schema = columns(&plan).map_err(QueryError::Planning)?;
-                    return Ok(SqlDescription { schema, parameters });
-                }
-            }
-            let plan = with_values(plan, &params)?;
-            let Analyzed { schema, .. } = analyzed(&session, plan)?;
-            let parameters = Vec::new();
+            let plan = session.sql(&text, &params).await?;
+            let parameters = match params.is_empty() {
+                true => parameters::of(&plan)?,
+                false => Vec::new(),
+            };
+            // Types can't be found out around a placeholder.
+            let schema = match parameters.is_empty() {
+                true => analyzed(&session, plan)?.schema,
+                false => columns(&plan).map_err(QueryError::Planning)?,
+            };
             Ok(SqlDescription { schema, parameters })
         });
         entry.describe(Box::pin(described)).await
     }
-}
-
-/// The plan with values in the places of its placeholders.
-fn with_values(plan: LogicalPlan, params: &Params) -> Result<LogicalPlan, QueryError> {
-    let values = parameters::typed(&plan, params);
-    let plan = values.and_then(|values| plan.with_param_values(values));
-    plan.map_err(QueryError::Planning)
 }
 
 fn analyzed(session: &Session, plan: LogicalPlan) -> Result<Analyzed, QueryError> {

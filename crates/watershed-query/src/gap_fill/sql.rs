@@ -23,6 +23,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, Projection, lit,
 };
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Replaces the marker functions in a plan. Plans without any come back as they are.
@@ -284,7 +285,7 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
     let Some(node) = gap_fill_below(&projection.input) else {
         return Ok(Transformed::no(LogicalPlan::Projection(projection)));
     };
-    let mut strategies: Vec<(usize, Fill)> = Vec::new();
+    let mut wanted = Wanted::of(&projection.expr, node)?;
     let mut exprs = Vec::with_capacity(projection.expr.len());
     for expr in projection.expr {
         let name = expr.schema_name().to_string();
@@ -294,8 +295,9 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
                 return Ok(Transformed::no(expr));
             };
             let (at, column) = filled_column(call, &expr, node)?;
-            add_strategy(&mut strategies, at, call)?;
-            Ok(Transformed::yes(Expr::Column(column)))
+            Ok(Transformed::yes(Expr::Column(
+                wanted.column(at, call, column),
+            )))
         })?;
         let same = plain.data.schema_name().to_string() == name;
         exprs.push(if same {
@@ -304,9 +306,98 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
             plain.data.alias(name)
         });
     }
-    let input = with_strategies(Arc::unwrap_or_clone(projection.input), &strategies)?;
+    let input = wanted.filled(Arc::unwrap_or_clone(projection.input))?;
     let projection = Projection::try_new(exprs, Arc::new(input))?;
     Ok(Transformed::yes(LogicalPlan::Projection(projection)))
+}
+
+/// How a projection wants the columns of the gap filling below it.
+#[derive(Default)]
+struct Wanted {
+    /// Columns that are wanted as they are.
+    plain: HashSet<usize>,
+    /// The ways in which each column is wanted filled.
+    fills: BTreeMap<usize, Vec<&'static str>>,
+    /// The columns that are there once more, with the way they are filled and their name.
+    copies: Vec<(usize, &'static str, Column)>,
+}
+
+impl Wanted {
+    fn of(exprs: &[Expr], node: &GapFill) -> Result<Self> {
+        let mut wanted = Self::default();
+        for expr in exprs {
+            expr.apply(|expr| {
+                if let Some(call @ (LOCF | INTERPOLATE)) = marker(expr) {
+                    let (at, _) = filled_column(call, expr, node)?;
+                    let ways = wanted.fills.entry(at).or_default();
+                    if !ways.contains(&call) {
+                        ways.push(call);
+                    }
+                    return Ok(TreeNodeRecursion::Jump);
+                }
+                if let Expr::Column(column) = expr {
+                    wanted.plain.insert(node.schema.index_of_column(column)?);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        Ok(wanted)
+    }
+
+    /// The column that is filled in that way: a copy, if it is wanted in another way too.
+    fn column(&mut self, at: usize, call: &'static str, column: Column) -> Column {
+        let ways = self.fills.get(&at).map_or(0, Vec::len);
+        if ways == 1 && !self.plain.contains(&at) {
+            return column;
+        }
+        let known = self.copies.iter();
+        if let Some((_, _, copy)) = known.clone().find(|(of, way, _)| (*of, *way) == (at, call)) {
+            return copy.clone();
+        }
+        let copy = Column::new_unqualified(format!("{call}({})", column.flat_name()));
+        self.copies.push((at, call, copy.clone()));
+        copy
+    }
+
+    /// The plan with the columns filled as they are wanted, in the gap filling that [`gap_fill_below`] finds.
+    fn filled(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        if let LogicalPlan::Filter(mut filter) = plan {
+            let input = self.filled(Arc::unwrap_or_clone(filter.input))?;
+            filter.input = Arc::new(input);
+            return Ok(LogicalPlan::Filter(filter));
+        }
+        let Some(node) = gap_fill_below(&plan) else {
+            return Ok(plan);
+        };
+        let columns = node.input.schema().columns();
+        let mut spec = node.spec.clone();
+        let copied = |at: &usize| self.copies.iter().any(|(of, _, _)| of == at);
+        for (at, ways) in self.fills.iter().filter(|(at, _)| !copied(at)) {
+            spec.fills.retain(|(of, _)| of != at);
+            spec.fills.extend(ways.first().map(|way| (*at, fill(way))));
+        }
+        let mut input = node.input.clone();
+        if !self.copies.is_empty() {
+            for (at, (_, way, _)) in self.copies.iter().enumerate() {
+                spec.fills.push((columns.len() + at, fill(way)));
+            }
+            let copies = self.copies.iter();
+            let copies =
+                copies.map(|(of, _, copy)| Expr::Column(columns[*of].clone()).alias(&copy.name));
+            let exprs = columns.iter().cloned().map(Expr::Column).chain(copies);
+            let copied = Projection::try_new(exprs.collect(), Arc::new(input))?;
+            input = LogicalPlan::Projection(copied);
+        }
+        Ok(extension(GapFill::try_new(input, spec)?))
+    }
+}
+
+/// What a fill function means.
+fn fill(name: &str) -> Fill {
+    match name {
+        LOCF => Fill::Previous,
+        _ => Fill::Linear,
+    }
 }
 
 /// The gap filling directly below a projection, or below the filter of its `HAVING`.
@@ -331,45 +422,6 @@ fn filled_column(name: &str, call: &Expr, node: &GapFill) -> Result<(usize, Colu
         return plan_err!("{name} must be called on an aggregate column in a gap-filling query");
     }
     Ok((at, column.clone()))
-}
-
-fn add_strategy(strategies: &mut Vec<(usize, Fill)>, at: usize, name: &str) -> Result<()> {
-    let fill = if name == LOCF {
-        Fill::Previous
-    } else {
-        Fill::Linear
-    };
-    match strategies.iter().find(|(column, _)| *column == at) {
-        Some((_, known)) if *known != fill => {
-            plan_err!("multiple fill strategies for the same column")
-        }
-        Some(_) => Ok(()),
-        None => {
-            strategies.push((at, fill));
-            Ok(())
-        }
-    }
-}
-
-/// The same plan with other strategies in the gap filling that [`gap_fill_below`] finds.
-fn with_strategies(plan: LogicalPlan, strategies: &[(usize, Fill)]) -> Result<LogicalPlan> {
-    match plan {
-        LogicalPlan::Filter(mut filter) => {
-            let input = with_strategies(Arc::unwrap_or_clone(filter.input), strategies)?;
-            filter.input = Arc::new(input);
-            Ok(LogicalPlan::Filter(filter))
-        }
-        other => {
-            let Some(node) = gap_fill_below(&other) else {
-                return Ok(other);
-            };
-            let mut spec = node.spec.clone();
-            spec.fills
-                .retain(|(at, _)| strategies.iter().all(|(column, _)| column != at));
-            spec.fills.extend(strategies.iter().cloned());
-            Ok(extension(GapFill::try_new(node.input.clone(), spec)?))
-        }
-    }
 }
 
 /// A timestamp's nanoseconds.
