@@ -52,6 +52,8 @@ fn check_copies(projection: &Projection) -> Result<()> {
         expr.apply(|expr| {
             let bytes = match expr {
                 Expr::Literal(value, _) => bytes(value),
+                // How many rows choose a branch is not known here.
+                Expr::Case(_) => return Ok(TreeNodeRecursion::Jump),
                 _ => 0,
             };
             if bytes > bytes_max {
