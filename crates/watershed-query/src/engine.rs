@@ -1,16 +1,15 @@
 //! Runs queries.
 
 use crate::admission::{Admission, Places, Ticket, Weight};
-use crate::gap_fill;
+use crate::analyzed::Analyzed;
 use crate::memory::{Memory, QueryMemory};
 use crate::output::{AbortOnDrop, QueryOutput, run};
-use crate::running::{InProgress, QueryRecord, QueryType, Registry, RunningQuery};
+use crate::running::{InProgress, QueryRecord, QueryType, Registry, StopSignal};
 use crate::scan::Sources;
 use crate::session::{self, Session};
-use crate::views::without_views;
 use crate::weight::weight;
-use crate::{Limits, Params, QueryError, QueryStatistics, UnpersistedRows, parameters};
-use arrow::datatypes::{DataType, SchemaRef};
+use crate::{Limits, QueryError, QueryStatistics, UnpersistedRows};
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
 use datafusion::common::DataFusionError;
@@ -19,14 +18,13 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
-use datafusion::logical_expr::LogicalPlan;
 use object_store::ObjectStore;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use watershed_catalog::Catalog;
 use watershed_model::{Clock, DatabaseName};
 use watershed_storage::ParquetReader;
@@ -130,7 +128,7 @@ pub struct QueryOptions {
 }
 
 impl QueryOptions {
-    const fn type_of_sql(self) -> QueryType {
+    pub(crate) const fn type_of_sql(self) -> QueryType {
         if self.flight_sql {
             QueryType::FlightSql
         } else {
@@ -151,15 +149,6 @@ impl QueryOptions {
     }
 }
 
-/// What a query will give, and what it needs.
-#[derive(Debug, Clone)]
-pub struct SqlDescription {
-    /// The columns of the result.
-    pub schema: SchemaRef,
-    /// The placeholders without values by name (`$name`) and the types their places ask for.
-    pub parameters: Vec<(String, DataType)>,
-}
-
 /// A table or a view, as Flight SQL lists them.
 #[derive(Debug, Clone)]
 pub struct TableListing {
@@ -171,6 +160,26 @@ pub struct TableListing {
     pub table_type: &'static str,
     /// Its columns.
     pub schema: SchemaRef,
+}
+
+/// Somebody who wants to know the columns of a query as soon as they are known, which may be long before it is
+/// planned. The default is nobody.
+#[derive(Debug, Default)]
+pub struct ColumnsKnown(Option<oneshot::Sender<SchemaRef>>);
+
+impl ColumnsKnown {
+    /// Whom to give to a query, and where its columns come. Nothing comes if it can't be planned so far.
+    pub fn channel() -> (Self, oneshot::Receiver<SchemaRef>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(Some(sender)), receiver)
+    }
+
+    fn tell(self, schema: &SchemaRef) {
+        if let Some(sender) = self.0 {
+            // Who does not listen any more has the rows, or is gone.
+            let _ = sender.send(Arc::clone(schema));
+        }
+    }
 }
 
 /// Plans and runs queries. Cheap to clone; clones share memory, caches and limits.
@@ -231,73 +240,6 @@ impl QueryEngine {
         })
     }
 
-    /// Runs one SQL statement that reads. Planning is done when this returns, and with it the choice of
-    /// files and rows: what is written later is not in the result.
-    ///
-    /// # Errors
-    /// [`QueryError`]; those of execution come in the stream.
-    pub async fn sql(
-        &self,
-        database: &DatabaseName,
-        text: &str,
-        params: Params,
-        options: QueryOptions,
-    ) -> Result<QueryOutput, QueryError> {
-        let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
-        let query_type = options.type_of_sql();
-        let entry = self.running.enter(&database, &text, query_type);
-        let query = entry.in_progress();
-        let planned = self.plan(async move |ticket| {
-            query.progress.planning_begins();
-            let session = engine.session(&database, options).await?;
-            let plan = session.sql(&text, &params).await?;
-            parameters::all_bound(&plan).map_err(QueryError::Planning)?;
-            let plan =
-                gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
-            engine
-                .run(&session, plan, None, query, ticket, options)
-                .await
-        });
-        entry.plan(Box::pin(planned)).await
-    }
-
-    /// What one SQL statement would give, without running it. Placeholders need no values; with values the columns are
-    /// those that [`sql`](Self::sql) gives with them.
-    ///
-    /// # Errors
-    /// [`QueryError::ParameterType`] when the place of a placeholder does not tell its type; else as
-    /// [`sql`](Self::sql).
-    pub async fn describe_sql(
-        &self,
-        database: &DatabaseName,
-        text: &str,
-        params: Params,
-    ) -> Result<SqlDescription, QueryError> {
-        let (engine, database, text) = (self.clone(), database.clone(), text.to_owned());
-        // Who runs the statement says what may be seen; columns of a system table are no secret.
-        let all_tables = QueryOptions {
-            debug: true,
-            ..QueryOptions::default()
-        };
-        self.plan(async move |_ticket| {
-            let session = engine.session(&database, all_tables).await?;
-            let mut plan = session.sql(&text, &params).await?;
-            let parameters = match params.is_empty() {
-                true => parameters::of(&plan)?,
-                false => Vec::new(),
-            };
-            // Coercion decides the types of a CASE or a UNION; it can't be done around a placeholder.
-            if parameters.is_empty() {
-                plan = gap_fill::sql::rewrite(plan, session.state())
-                    .and_then(|plan| session.state().optimize(&plan))
-                    .map_err(QueryError::Planning)?;
-            }
-            let schema = without_views(Arc::new(plan.schema().as_arrow().clone()));
-            Ok(SqlDescription { schema, parameters })
-        })
-        .await
-    }
-
     /// Takes a place in the queue and runs the planning of a query where queries are planned: it may take long and
     /// recurse deeply. Only a few are planned at a time; the others wait.
     pub(crate) async fn plan<T, F>(&self, work: impl FnOnce(Ticket) -> F) -> Result<T, QueryError>
@@ -309,8 +251,14 @@ impl QueryEngine {
         let Some(executors) = &self.executors else {
             return work(ticket).await;
         };
-        let _place = ticket.wait(&self.planning).await?;
-        let mut task = AbortOnDrop(executors.light.spawn(work(ticket)));
+        let place = ticket.wait(&self.planning).await?;
+        let work = work(ticket);
+        // The place is free when its thread is, however soon nobody waits for the plan any more.
+        let work = async move {
+            let _held = place;
+            work.await
+        };
+        let mut task = AbortOnDrop(executors.light.spawn(work));
         match (&mut task.0).await {
             Ok(result) => result,
             Err(error) => Err(QueryError::Planning(DataFusionError::ExecutionJoin(
@@ -319,10 +267,10 @@ impl QueryEngine {
         }
     }
 
-    /// The queries in progress on this engine, oldest first: those that are planned, that wait for their turn,
-    /// and whose rows are not all read yet.
-    pub fn running(&self) -> Vec<RunningQuery> {
-        self.running.queries()
+    /// The queries in progress on this engine, oldest first: those that are described, that are planned, that wait
+    /// for their turn, and whose rows are not all read yet.
+    pub fn running(&self) -> Vec<QueryRecord> {
+        self.running.in_progress()
     }
 
     /// The queries of a database, or of all databases, in the order in which they came: those in progress, and the
@@ -350,40 +298,54 @@ impl QueryEngine {
         database: &DatabaseName,
         options: QueryOptions,
     ) -> Result<Vec<TableListing>, QueryError> {
-        let session = self.session(database, options).await?;
+        let session = self.session(database, options, None).await?;
         session.tables().await.map_err(QueryError::Planning)
     }
 
-    /// A session on the database as it is now.
+    /// A session on the database as it is now, for planning that ends with `stop`.
     pub(crate) async fn session(
         &self,
         database: &DatabaseName,
         options: QueryOptions,
+        stop: Option<StopSignal>,
     ) -> Result<Session, QueryError> {
         let schema = self.sources.catalog.database(database).await;
         let schema = schema.map_err(|error| QueryError::from_catalog(database, error))?;
         let sources = Arc::clone(&self.sources);
         let clock = self.sources.clock.as_ref();
-        Session::new(&self.base, schema, sources, clock, options.debug)
+        Session::new(&self.base, schema, sources, clock, options.debug, stop)
     }
 
-    /// Plans physically, chooses files and rows, and gives the stream that executes it all.
-    ///
-    /// `schema` is what the batches shall say they are, where names, metadata, nullability or the zone of a
-    /// time differ from the plan's own schema; types must be the same otherwise, column by column.
+    /// A session for queries that are not run. Who runs one says what may be seen; the columns of a system table are
+    /// no secret.
+    pub(crate) async fn describing(
+        &self,
+        database: &DatabaseName,
+        stop: StopSignal,
+    ) -> Result<Session, QueryError> {
+        let all_tables = QueryOptions {
+            debug: true,
+            ..QueryOptions::default()
+        };
+        self.session(database, all_tables, Some(stop)).await
+    }
+
+    /// Optimizes, chooses files and rows, and gives the stream that executes it all. `columns` learns what the
+    /// rows will be before that.
     pub(crate) async fn run(
         &self,
         session: &Session,
-        plan: LogicalPlan,
-        schema: Option<SchemaRef>,
+        analyzed: Analyzed,
+        columns: ColumnsKnown,
         query: InProgress,
         ticket: Ticket,
         options: QueryOptions,
     ) -> Result<QueryOutput, QueryError> {
+        let Analyzed { plan, schema } = analyzed;
+        columns.tell(&schema);
         query.progress.logically_planned();
-        let physical = session.state().create_physical_plan(&plan).await;
+        let physical = session.physical(plan).await;
         let physical = physical.map_err(QueryError::Planning)?;
-        let schema = schema.unwrap_or_else(|| without_views(physical.schema()));
         let weight = weight(&physical);
         let memory = Arc::new(QueryMemory::new(Arc::clone(&self.memory), weight));
         let context = context(session, &memory);

@@ -1,5 +1,6 @@
 //! Why a query failed, and what the one who asked can do about it.
 
+use crate::influxql::TooManySeries;
 use crate::running::Stopped;
 use crate::{advice, faults, scan};
 use datafusion::error::DataFusionError;
@@ -36,6 +37,9 @@ pub enum QueryError {
     /// The query needs more memory, or more room on disk, than there is for it. This is the whole text.
     #[error("Error while executing query: {0}")]
     Exhausted(String),
+    /// The result has more series than a result may have. This is the whole text.
+    #[error("Error while executing query: {0}")]
+    Series(String),
     /// An InfluxQL statement can't be planned; this is the whole text.
     #[error("{0}")]
     Statement(String),
@@ -78,7 +82,7 @@ impl QueryError {
             Self::DatabaseNotFound(_) => ErrorKind::NotFound,
             Self::Catalog(error) => error.kind(),
             Self::Planning(error) | Self::Execution(error) => datafusion_kind(error),
-            Self::ParameterType(_) | Self::Statement(_) => ErrorKind::Invalid,
+            Self::ParameterType(_) | Self::Statement(_) | Self::Series(_) => ErrorKind::Invalid,
             // Not worth another try as it is: whoever killed it would have to do so again.
             Self::Killed => ErrorKind::Conflict,
             // Another time there may be more of what was too little now.
@@ -101,6 +105,9 @@ impl QueryError {
                 Stopped::QueueTimeout { seconds } => Self::QueueTimeout { seconds },
             };
         }
+        if let Some(TooManySeries(text)) = external(&error) {
+            return Self::Series(text.clone());
+        }
         if let Some(text) = exhausted(&error) {
             return Self::Exhausted(text);
         }
@@ -121,8 +128,13 @@ impl QueryError {
 
 /// Whether the engine has ended the query itself.
 pub(crate) fn stopped(error: &DataFusionError) -> Option<Stopped> {
+    external(error).copied()
+}
+
+/// An error of ours that DataFusion has passed on.
+fn external<E: Error + 'static>(error: &DataFusionError) -> Option<&E> {
     match error.find_root() {
-        DataFusionError::External(cause) => cause.downcast_ref::<Stopped>().copied(),
+        DataFusionError::External(cause) => cause.downcast_ref(),
         _ => None,
     }
 }

@@ -37,10 +37,14 @@ mod windows;
 pub(crate) use windows::SeriesWindowPlanner;
 
 pub use hints::hints;
+pub(crate) use series_limit::TooManySeries;
 
+use crate::analyzed::Analyzed;
+use crate::engine::ColumnsKnown;
 use crate::running::QueryType;
 use crate::session::Session;
 use crate::{QueryEngine, QueryError, QueryOptions, QueryOutput};
+use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use error::{Error, Result, not_implemented};
 use plan::Planned;
@@ -67,28 +71,68 @@ impl QueryEngine {
         statement: &Statement,
         options: QueryOptions,
     ) -> std::result::Result<QueryOutput, QueryError> {
+        let nobody = ColumnsKnown::default();
+        self.influxql_telling(database, statement, options, nobody)
+            .await
+    }
+
+    /// As [`influxql`](Self::influxql); `columns` learns the columns of the rows before they are planned.
+    ///
+    /// # Errors
+    /// As [`influxql`](Self::influxql).
+    pub async fn influxql_telling(
+        &self,
+        database: &DatabaseName,
+        statement: &Statement,
+        options: QueryOptions,
+        columns: ColumnsKnown,
+    ) -> std::result::Result<QueryOutput, QueryError> {
         let (engine, database, statement) = (self.clone(), database.clone(), statement.clone());
         let query_type = QueryType::InfluxQl;
         let entry = self.registry().enter(&database, &statement, query_type);
         let query = entry.in_progress();
         let planned = self.plan(async move |ticket| {
             query.progress.planning_begins();
-            let session = engine.session(&database, options).await?;
-            let planner = Planner {
-                session: &session,
-                now: now(&session),
-            };
+            let stop = Some(query.stop.clone());
+            let session = engine.session(&database, options, stop).await?;
             let result::Statement {
                 plan,
                 schema,
                 series,
-            } = planner.statement(&statement)?;
+            } = Planner::new(&session).statement(&statement)?;
+            let plan = session.analyzed(plan).map_err(QueryError::Planning)?;
+            let analyzed = Analyzed { plan, schema };
             let output = engine
-                .run(&session, plan, Some(schema), query, ticket, options)
+                .run(&session, analyzed, columns, query, ticket, options)
                 .await?;
             Ok(series_limit::checked(output, series, session.limits()))
         });
         entry.plan(Box::pin(planned)).await
+    }
+
+    /// The columns that [`influxql`](Self::influxql) gives, without running it.
+    ///
+    /// # Errors
+    /// [`QueryError::Statement`] with the text for the client.
+    pub async fn describe_influxql(
+        &self,
+        database: &DatabaseName,
+        statement: &Statement,
+    ) -> std::result::Result<SchemaRef, QueryError> {
+        let (engine, database, statement) = (self.clone(), database.clone(), statement.clone());
+        let query_type = QueryType::InfluxQl;
+        let entry = self.registry().enter(&database, &statement, query_type);
+        let query = entry.in_progress();
+        let described = self.plan(async move |_ticket| {
+            query.progress.planning_begins();
+            let session = engine.describing(&database, query.stop).await?;
+            let statement = Planner::new(&session).statement(&statement)?;
+            session
+                .analyzed(statement.plan)
+                .map_err(QueryError::Planning)?;
+            Ok(statement.schema)
+        });
+        entry.describe(Box::pin(described)).await
     }
 }
 
@@ -103,12 +147,10 @@ impl QueryEngine {
         database: &DatabaseName,
         from: &[Measurement],
     ) -> std::result::Result<Vec<String>, QueryError> {
-        let session = self.session(database, QueryOptions::default()).await?;
-        let now = now(&session);
-        let planner = Planner {
-            session: &session,
-            now,
-        };
+        let session = self
+            .session(database, QueryOptions::default(), None)
+            .await?;
+        let planner = Planner::new(&session);
         let mut named = std::collections::BTreeSet::new();
         for measurement in from {
             named.extend(planner.names(measurement)?);
@@ -134,7 +176,14 @@ struct Planner<'a> {
     now: i64,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    fn new(session: &'a Session) -> Self {
+        Self {
+            session,
+            now: now(session),
+        }
+    }
+
     fn statement(&self, statement: &Statement) -> Result<result::Statement> {
         match statement {
             Statement::Select(select) => self.top_select(select),
@@ -180,6 +229,7 @@ impl Planner<'_> {
         let query = Query::new(select, clauses, outer, &relations, limits)?;
         let mut parts = Vec::new();
         for relation in &relations {
+            self.session.check()?;
             parts.extend(plan::plan(relation, &query)?);
         }
         Ok((query, parts))
@@ -202,6 +252,7 @@ impl Planner<'_> {
         let sources = tables.len() + relations.len();
         limits.check_tables(sources).map_err(Error::Invalid)?;
         for name in tables {
+            self.session.check()?;
             if let Some(table) = self.session.database().table(&name) {
                 relations.extend(Relation::table(self.session, table)?);
             }

@@ -17,6 +17,7 @@
 
 mod admission;
 mod advice;
+mod analyzed;
 mod catalog;
 mod constants;
 mod engine;
@@ -26,6 +27,7 @@ mod functions;
 mod gap_fill;
 mod in_order;
 mod influxql;
+mod interrupt;
 mod limits;
 mod memory;
 mod output;
@@ -39,6 +41,7 @@ mod scan;
 mod session;
 mod set_comparison;
 mod show_functions;
+mod sql;
 mod sql_size;
 mod statistics;
 mod system;
@@ -48,12 +51,13 @@ mod views;
 mod weight;
 
 pub use catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA};
-pub use engine::{Executors, QueryEngine, QueryOptions, Settings, SqlDescription, TableListing};
+pub use engine::{ColumnsKnown, Executors, QueryEngine, QueryOptions, Settings, TableListing};
 pub use error::QueryError;
 pub use influxql::hints;
 pub use limits::Limits;
 pub use output::QueryOutput;
 pub use params::{ParamValue, Params};
 pub use running::{QueryRecord, QueryType, RunningQuery};
+pub use sql::SqlDescription;
 pub use statistics::{Phase, QueryProgress, QueryStatistics, UnpersistedStatistics};
 pub use unpersisted::{UnpersistedError, UnpersistedPiece, UnpersistedRows};

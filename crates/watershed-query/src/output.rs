@@ -1,7 +1,7 @@
 //! What a query gives back, and how it is run.
 
 use crate::admission::{Permit, Ticket, Weight};
-use crate::running::{InProgress, StopSignal, Stopped};
+use crate::running::{InProgress, Stopped};
 use crate::views::as_plain;
 use crate::{QueryError, QueryProgress};
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
@@ -80,16 +80,16 @@ pub(crate) fn run(
     executor: Option<Handle>,
     query: InProgress,
 ) -> QueryOutput {
-    let InProgress { stop, progress } = query;
-    let (running, of_output) = (progress.clone(), executor.clone());
+    let progress = query.progress.clone();
+    let of_output = executor.clone();
     let start = async move {
         let waiting = Instant::now();
         let permit = ticket.turn(weight).await.map_err(in_stream)?;
-        running.turn(waiting.elapsed());
+        query.progress.turn(waiting.elapsed());
         // Operators spawn tasks when they are started, so the start must be on the executor too.
         let start = move || Ok(holding(permit, execute_stream(plan, context)?.boxed()));
         match executor {
-            Some(executor) => Ok(on(&executor, start, stop)),
+            Some(executor) => Ok(on(&executor, start, query)),
             None => start(),
         }
     };
@@ -166,11 +166,11 @@ impl<T> Drop for AbortOnDrop<T> {
 /// The rows that `start` gives, computed on another runtime.
 ///
 /// A reader that takes nothing for [`READER_PATIENCE`] loses its query: it would keep others from running. A
-/// query that is killed ends here at once, even if its reader takes nothing.
+/// query that is killed or out of time ends here at once, even if its reader takes nothing.
 fn on(
     executor: &Handle,
     start: impl FnOnce() -> Result<Batches> + Send + 'static,
-    mut stop: StopSignal,
+    query: InProgress,
 ) -> Batches {
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     let work = async move {
@@ -194,9 +194,10 @@ fn on(
             }
         }
     };
+    let InProgress { mut stop, progress } = query;
     let task = executor.spawn(async move {
         tokio::select! {
-            _ = stop.wait() => {}
+            stopped = stop.wait() => progress.end(stopped.phase()),
             () = work => {}
         }
     });

@@ -69,7 +69,7 @@ pub struct RunningQuery {
     pub query_type: QueryType,
     /// When it came.
     pub started: Timestamp,
-    /// Whether it was killed. It is listed until its reader has been told so, or is gone.
+    /// Whether it was killed. It may take a moment to end.
     pub killed: bool,
 }
 
@@ -91,6 +91,16 @@ pub(crate) enum Stopped {
     Timeout { seconds: u64 },
     #[error("the query has waited {seconds} s")]
     QueueTimeout { seconds: u64 },
+}
+
+impl Stopped {
+    /// How the query has ended then.
+    pub(crate) const fn phase(self) -> Phase {
+        match self {
+            Self::Killed => Phase::Cancel,
+            Self::Timeout { .. } | Self::QueueTimeout { .. } => Phase::Fail,
+        }
+    }
 }
 
 impl From<Stopped> for DataFusionError {
@@ -121,6 +131,15 @@ struct Listed {
     query: RunningQuery,
     progress: QueryProgress,
     kill: watch::Sender<bool>,
+}
+
+impl Listed {
+    fn record(&self) -> QueryRecord {
+        QueryRecord {
+            query: self.query.clone(),
+            statistics: self.progress.statistics(),
+        }
+    }
 }
 
 impl List {
@@ -180,13 +199,16 @@ impl Registry {
                 deadline: self.timeout.map(Deadline::after),
             },
             progress,
+            kept: true,
         }
     }
 
     /// The queries in progress, oldest first.
-    pub(crate) fn queries(&self) -> Vec<RunningQuery> {
+    pub(crate) fn in_progress(&self) -> Vec<QueryRecord> {
         let list = self.list.lock();
-        list.queries.values().map(|l| l.query.clone()).collect()
+        // One that was killed is over, even if its reader does not know yet.
+        let running = list.queries.values().filter(|l| l.progress.is_running());
+        running.map(Listed::record).collect()
     }
 
     /// The queries of a database, or of all: those in progress and those that have ended not long ago, in the
@@ -200,10 +222,7 @@ impl Registry {
         let finished = finished.filter(|record| wanted(&record.query)).cloned();
         let mut records: Vec<QueryRecord> = finished.collect();
         let running = list.queries.values().filter(|l| wanted(&l.query));
-        records.extend(running.map(|listed| QueryRecord {
-            query: listed.query.clone(),
-            statistics: listed.progress.statistics(),
-        }));
+        records.extend(running.map(Listed::record));
         drop(list);
         records.sort_by_key(|record| record.query.id);
         records
@@ -215,6 +234,9 @@ impl Registry {
         let Some(listed) = list.queries.get_mut(&id) else {
             return false;
         };
+        if !listed.progress.is_running() {
+            return false;
+        }
         listed.query.killed = true;
         listed.kill.send_replace(true);
         true
@@ -293,6 +315,18 @@ impl StopSignal {
         }
     }
 
+    /// Asks whether anybody still wants the plan. Costs one load of an atomic.
+    ///
+    /// # Errors
+    /// The query was killed, or it has left the list: its time is over, or whoever asked is gone. Who is still there to
+    /// hear of it is told by [`Entry::plan`], whatever this error says.
+    pub(crate) fn check(&self) -> Result<(), DataFusionError> {
+        match self.killed.has_changed() {
+            Ok(false) => Ok(()),
+            Ok(true) | Err(_) => Err(Stopped::Killed.into()),
+        }
+    }
+
     fn now(&self) -> Option<Stopped> {
         if *self.killed.borrow() {
             return Some(Stopped::Killed);
@@ -309,6 +343,8 @@ pub(crate) struct Entry {
     registry: Registry,
     stop: StopSignal,
     progress: QueryProgress,
+    /// Whether it is still known when it has ended.
+    kept: bool,
 }
 
 impl Drop for Entry {
@@ -317,7 +353,9 @@ impl Drop for Entry {
         self.progress.end(Phase::Cancel);
         let now = self.registry.clock.now();
         let mut list = self.registry.list.lock();
-        if let Some(listed) = list.queries.remove(&self.id) {
+        if let Some(listed) = list.queries.remove(&self.id)
+            && self.kept
+        {
             let record = QueryRecord {
                 query: listed.query,
                 statistics: listed.progress.statistics(),
@@ -350,18 +388,33 @@ impl Entry {
         mut self,
         planned: impl Future<Output = Result<QueryOutput, QueryError>>,
     ) -> Result<QueryOutput, QueryError> {
+        let output = self.in_time(planned).await?;
+        Ok(self.watch(output))
+    }
+
+    /// Waits for what is said about a query that is not run, but no longer than it lives. If all goes well nothing is
+    /// kept of it: the query itself may come and be kept.
+    pub(crate) async fn describe<T>(
+        mut self,
+        described: impl Future<Output = Result<T, QueryError>>,
+    ) -> Result<T, QueryError> {
+        let described = self.in_time(described).await?;
+        self.kept = false;
+        Ok(described)
+    }
+
+    async fn in_time<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, QueryError>>,
+    ) -> Result<T, QueryError> {
         tokio::select! {
+            // First, because planning fails too when the query is killed, and knows less about it.
+            biased;
             stopped = self.stop.wait() => {
-                self.progress.end(phase_of(stopped));
+                self.progress.end(stopped.phase());
                 Err(QueryError::execution(stopped.into()))
             }
-            output = planned => match output {
-                Ok(output) => Ok(self.watch(output)),
-                Err(error) => {
-                    self.progress.end(Phase::Fail);
-                    Err(error)
-                }
-            },
+            result = work => result.inspect_err(|_| self.progress.end(Phase::Fail)),
         }
     }
 
@@ -390,7 +443,7 @@ impl Entry {
                     Some((Ok(batch), Some((rows, entry))))
                 }
                 Some(Err(error)) => {
-                    let phase = stopped(&error).map_or(Phase::Fail, phase_of);
+                    let phase = stopped(&error).map_or(Phase::Fail, Stopped::phase);
                     entry.progress.end(phase);
                     Some((Err(error), None))
                 }
@@ -407,14 +460,6 @@ impl Entry {
             progress,
             executor,
         }
-    }
-}
-
-/// How a query ends that is ended by the engine.
-const fn phase_of(stopped: Stopped) -> Phase {
-    match stopped {
-        Stopped::Killed => Phase::Cancel,
-        Stopped::Timeout { .. } | Stopped::QueueTimeout { .. } => Phase::Fail,
     }
 }
 

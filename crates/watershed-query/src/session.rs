@@ -5,9 +5,11 @@ use crate::functions;
 use crate::in_order::OrderedScans;
 use crate::physical_rules::physical_rules;
 use crate::planner;
+use crate::running::StopSignal;
 use crate::scan::Sources;
 use crate::{
-    Limits, Params, QueryError, advice, parameters, set_comparison, show_functions, sql_size,
+    Limits, Params, QueryError, advice, interrupt, parameters, set_comparison, show_functions,
+    sql_size,
 };
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, plan_err};
@@ -17,6 +19,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use std::sync::Arc;
@@ -68,28 +71,34 @@ pub(crate) struct Session {
     state: SessionState,
     database: Arc<DatabaseSchema>,
     sources: Arc<Sources>,
+    stop: Option<StopSignal>,
 }
 
 impl Session {
-    /// A session on that database; `now()` is what the clock says now. `debug` shows all system tables.
+    /// A session on that database; `now()` is what the clock says now. `debug` shows all system tables. Planning fails
+    /// at the next opportunity after `stop`.
     pub(crate) fn new(
         base: &SessionState,
         database: Arc<DatabaseSchema>,
         sources: Arc<Sources>,
         clock: &dyn Clock,
         debug: bool,
+        stop: Option<StopSignal>,
     ) -> Result<Self, QueryError> {
         let catalogs = catalog_list(&database, &sources, debug).map_err(QueryError::Planning)?;
         let now = chrono::DateTime::from_timestamp_nanos(clock.now().nanos());
         let props = ExecutionProps::new().with_query_execution_start_time(now);
-        let state = SessionStateBuilder::new_from_existing(base.clone())
+        let mut builder = SessionStateBuilder::new_from_existing(base.clone())
             .with_catalog_list(catalogs)
-            .with_execution_props(props)
-            .build();
+            .with_execution_props(props);
+        if let Some(stop) = &stop {
+            builder = interrupt::with_interrupts(builder, base, stop);
+        }
         Ok(Self {
-            state,
+            state: builder.build(),
             database,
             sources,
+            stop,
         })
     }
 
@@ -101,6 +110,14 @@ impl Session {
     /// DataFusion's side of it.
     pub(crate) fn state(&self) -> &SessionState {
         &self.state
+    }
+
+    /// For loops of planning that may take long: asks whether the plan is still wanted.
+    ///
+    /// # Errors
+    /// As [`StopSignal::check`].
+    pub(crate) fn check(&self) -> datafusion::common::Result<()> {
+        self.stop.as_ref().map_or(Ok(()), StopSignal::check)
     }
 
     /// The most a query may ask for.
@@ -117,6 +134,40 @@ impl Session {
             Arc::clone(schema),
             sources,
         )))
+    }
+
+    /// The plan with its types settled. That of an `EXPLAIN` stays as it is: planning shows each step of it.
+    ///
+    /// # Errors
+    /// Types that don't fit.
+    pub(crate) fn analyzed(&self, plan: LogicalPlan) -> datafusion::common::Result<LogicalPlan> {
+        if let LogicalPlan::Explain(_) = plan {
+            return Ok(plan);
+        }
+        let options = self.state.config_options();
+        self.state
+            .analyzer()
+            .execute_and_check(plan, options, |_, _| {})
+    }
+
+    /// The plan to execute for one that is [`analyzed`](Self::analyzed).
+    ///
+    /// # Errors
+    /// What can't be planned, and what the sources of the tables fail with.
+    pub(crate) async fn physical(
+        &self,
+        analyzed: LogicalPlan,
+    ) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
+        let state = &self.state;
+        if let LogicalPlan::Explain(_) = analyzed {
+            return state.create_physical_plan(&analyzed).await;
+        }
+        let optimizer = state.optimizer();
+        let plan = optimizer.optimize(analyzed, state, |_, _| {})?;
+        state
+            .query_planner()
+            .create_physical_plan(&plan, state)
+            .await
     }
 
     /// Plans one SQL statement that reads, with the values of its placeholders. Without any values the placeholders stay.
@@ -172,6 +223,7 @@ impl Session {
     async fn planned(&self, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
         // Boxed, because it is far larger than the futures of those who wait for it.
         let plan = Box::pin(self.state.statement_to_plan(statement)).await?;
+        self.check()?;
         SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)

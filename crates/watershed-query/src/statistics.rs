@@ -148,6 +148,11 @@ impl QueryProgress {
         statistics
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&self) -> bool {
+        self.0.lock().statistics.phase.is_running()
+    }
+
     /// Others have been planned; now it is its turn.
     pub(crate) fn planning_begins(&self) {
         let mut state = self.0.lock();

@@ -50,9 +50,9 @@ use tonic_web::GrpcWebLayer;
 use tower::Layer as _;
 use uuid::Uuid;
 use watershed_catalog::CatalogError;
-use watershed_influxql::{bind, parse_statements};
+use watershed_influxql::{Statement, bind, parse_statements};
 use watershed_model::{Action as Right, DatabaseName};
-use watershed_query::{Params, QueryError, QueryOptions, QueryOutput};
+use watershed_query::{ColumnsKnown, Params, QueryError, QueryOptions, QueryOutput};
 
 /// The most bytes of one message from a client. The original takes 100 MiB.
 const MESSAGE_BYTES_MAX: usize = 100 << 20;
@@ -130,23 +130,27 @@ impl Flight {
         }
     }
 
-    async fn query(&self, call: &Call<'_>, plan: &Plan) -> Result<QueryOutput, Status> {
-        let engine = &self.state.query;
+    /// The rows of a command. `columns` learns early what they will be, where that takes a plan.
+    async fn query(
+        &self,
+        call: &Call<'_>,
+        plan: &Plan,
+        columns: ColumnsKnown,
+    ) -> Result<QueryOutput, Status> {
+        let (engine, database) = (&self.state.query, call.database);
         let options = call.options;
         match plan {
             Plan::Sql { text, params } => {
-                let output = engine.sql(call.database, text, params.clone(), options);
+                let output = engine.sql_telling(database, text, params.clone(), options, columns);
                 output.await.map_err(|e| status::of_query(&e))
             }
             Plan::InfluxQl { text, params } => {
                 let statement = influxql_statement(text, params)?;
-                let here =
-                    statements::answer_here(&self.state, call.identity, call.database, &statement);
-                if let Some(answer) = here.await {
-                    return answer.map_err(|text| status::of_statement(&text));
+                if let Some(answer) = self.answered_here(call, &statement).await {
+                    return answer;
                 }
-                let output = engine.influxql(call.database, &statement, options).await;
-                output.map_err(|e| status::of_query(&e))
+                let output = engine.influxql_telling(database, &statement, options, columns);
+                output.await.map_err(|e| status::of_query(&e))
             }
             Plan::Metadata(question) => {
                 self.check_database(call.database).await?;
@@ -154,6 +158,17 @@ impl Flight {
                 Ok(results::one_batch(batch))
             }
         }
+    }
+
+    /// The answer to a statement that is not the query engine's.
+    async fn answered_here(
+        &self,
+        call: &Call<'_>,
+        statement: &Statement,
+    ) -> Option<Result<QueryOutput, Status>> {
+        let answer = statements::answer_here(&self.state, call.identity, call.database, statement);
+        let answer = answer.await?;
+        Some(answer.map_err(|text| status::of_statement(&text)))
     }
 
     fn about<'a>(&'a self, call: &Call<'a>) -> Result<About<'a>, Status> {
@@ -233,8 +248,15 @@ impl Flight {
                 let described = described.await;
                 Ok(described.map_err(|e| status::of_query(&e))?.schema)
             }
-            // A query runs when its stream is polled; here it is only planned.
-            Plan::InfluxQl { .. } => Ok(self.query(call, plan).await?.schema),
+            Plan::InfluxQl { text, params } => {
+                let statement = influxql_statement(text, params)?;
+                if let Some(answer) = self.answered_here(call, &statement).await {
+                    return Ok(answer?.schema);
+                }
+                let engine = &self.state.query;
+                let described = engine.describe_influxql(call.database, &statement).await;
+                described.map_err(|e| status::of_query(&e))
+            }
             Plan::Metadata(question) => {
                 self.check_database(call.database).await?;
                 info::schema(&self.about(call)?, question)
@@ -258,7 +280,7 @@ impl Flight {
             flight_sql: matches!(ticket.read, Read::Command(_)),
             ..asked
         };
-        let described = Box::pin(self.described_sql(&ticket.database, plan.clone()));
+        let (columns, described) = ColumnsKnown::channel();
         let (flight, metadata) = (self.clone(), metadata.clone());
         let database = ticket.database.clone();
         let planned = async move {
@@ -268,31 +290,19 @@ impl Flight {
                 metadata: &metadata,
                 options,
             };
-            flight.query(&call, &plan).await
+            flight.query(&call, &plan, columns).await
         }
         .boxed();
         // Errors of a plan that is made in time are the answer of the call. All that takes longer, waiting for a
         // turn and running too, happens inside the stream, where the keep-alive covers it.
+        let described = described.map(Result::ok);
         let rows = planning::rows(planned, described, results::KEEP_ALIVE);
         let rows = ending.run(rows).await?;
         Ok(ending.cut(results::encode(rows, wire)?))
     }
-
-    /// The columns of an SQL statement; `None` where they are not to be had without a whole plan.
-    async fn described_sql(&self, database: &DatabaseName, plan: Plan) -> Option<SchemaRef> {
-        let Plan::Sql { text, params } = plan else {
-            return None;
-        };
-        let described = self.state.query.describe_sql(database, &text, params);
-        let described = described.await;
-        Some(described.ok()?.schema)
-    }
 }
 
-fn influxql_statement(
-    text: &str,
-    params: &Params,
-) -> Result<watershed_influxql::Statement, Status> {
+fn influxql_statement(text: &str, params: &Params) -> Result<Statement, Status> {
     let invalid = |text: String| status::of_statement(&text);
     let mut statements =
         parse_statements(text).map_err(|e| invalid(format!("error parsing query: {e}")))?;

@@ -8,6 +8,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use std::sync::Arc;
 
+/// The result has more series than it may have.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct TooManySeries(pub(crate) String);
+
 /// The same rows; an error in the place of the batch with the first series too many. `columns` tell the series
 /// apart.
 pub(super) fn checked(output: QueryOutput, columns: Vec<usize>, limits: Limits) -> QueryOutput {
@@ -23,7 +28,7 @@ pub(super) fn checked(output: QueryOutput, columns: Vec<usize>, limits: Limits) 
         series += begun.count() as u64;
         limits
             .check_series(series)
-            .map_err(DataFusionError::ResourcesExhausted)?;
+            .map_err(|text| DataFusionError::External(Box::new(TooManySeries(text))))?;
         Ok(batch)
     });
     let stream = Box::pin(RecordBatchStreamAdapter::new(schema, rows));

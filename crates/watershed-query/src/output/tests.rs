@@ -23,15 +23,13 @@ async fn what_computes_a_killed_query_ends_even_if_nobody_reads() {
         QueryType::Sql,
     );
     let (rows, dropped) = endless();
-    let mut rows = on(
-        &Handle::current(),
-        move || Ok(rows),
-        entry.in_progress().stop,
-    );
+    let mut rows = on(&Handle::current(), move || Ok(rows), entry.in_progress());
     assert!(futures::poll!(rows.next()).is_pending());
     assert!(registry.kill(1));
     // Nobody polls `rows`; an error says that the other end was dropped.
     assert!(dropped.await.is_err());
+    assert_eq!(registry.in_progress(), []);
+    assert!(!registry.kill(1), "it has ended");
     assert!(rows.next().await.is_none());
 }
 
@@ -42,11 +40,7 @@ async fn what_computes_a_query_goes_on_when_another_is_killed() {
     let entry = registry.enter(&database, &"SELECT 1", QueryType::Sql);
     let other = registry.enter(&database, &"SELECT 2", QueryType::Sql);
     let (rows, mut dropped) = endless();
-    let mut rows = on(
-        &Handle::current(),
-        move || Ok(rows),
-        entry.in_progress().stop,
-    );
+    let mut rows = on(&Handle::current(), move || Ok(rows), entry.in_progress());
     assert!(registry.kill(2));
     drop((other, entry));
     assert!(futures::poll!(rows.next()).is_pending());

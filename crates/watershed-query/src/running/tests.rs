@@ -15,6 +15,11 @@ fn enter(registry: &Registry, text: &impl fmt::Display) -> Entry {
     registry.enter(&database(), text, QueryType::Sql)
 }
 
+fn listed(registry: &Registry) -> Vec<RunningQuery> {
+    let records = registry.in_progress().into_iter();
+    records.map(|record| record.query).collect()
+}
+
 /// A result that gives nothing and does not end.
 fn endless() -> QueryOutput {
     let schema = Arc::new(Schema::empty());
@@ -34,7 +39,7 @@ fn queries_are_listed_oldest_first_until_they_are_dropped() {
     let registry = registry();
     let first = enter(&registry, &"SELECT 1");
     let second = enter(&registry, &"SELECT 2");
-    let listed = |id: u64, text: &str| RunningQuery {
+    let query = |id: u64, text: &str| RunningQuery {
         id,
         database: database(),
         text: text.into(),
@@ -43,17 +48,17 @@ fn queries_are_listed_oldest_first_until_they_are_dropped() {
         killed: false,
     };
     assert_eq!(
-        registry.queries(),
-        [listed(1, "SELECT 1"), listed(2, "SELECT 2")]
+        listed(&registry),
+        [query(1, "SELECT 1"), query(2, "SELECT 2")]
     );
     drop(first);
     let third = enter(&registry, &"SELECT 3");
     assert_eq!(
-        registry.queries(),
-        [listed(2, "SELECT 2"), listed(3, "SELECT 3")]
+        listed(&registry),
+        [query(2, "SELECT 2"), query(3, "SELECT 3")]
     );
     drop((second, third));
-    assert_eq!(registry.queries(), []);
+    assert_eq!(listed(&registry), []);
 }
 
 #[test]
@@ -62,7 +67,7 @@ fn long_texts_are_cut_between_characters() {
     let fits = "x".repeat(TEXT_BYTES_MAX);
     let _fits = enter(&registry, &fits);
     let _long = enter(&registry, &format!("{}ää", &fits[1..]));
-    let texts: Vec<_> = registry.queries().into_iter().map(|q| q.text).collect();
+    let texts: Vec<_> = listed(&registry).into_iter().map(|q| q.text).collect();
     assert_eq!(*texts[0], *fits);
     assert_eq!(*texts[1], *format!("{}...", &fits[1..]));
 }
@@ -79,7 +84,7 @@ async fn a_kill_ends_planning() {
         (error.to_string().as_str(), error.kind()),
         ("query killed", ErrorKind::Conflict)
     );
-    assert_eq!(registry.queries(), []);
+    assert_eq!(listed(&registry), []);
 }
 
 #[tokio::test]
@@ -89,12 +94,12 @@ async fn a_kill_is_the_last_item_of_a_stream() {
     let mut output = entry.plan(async { Ok(endless()) }).await.unwrap();
     assert!(futures::poll!(output.stream.next()).is_pending());
     assert!(registry.kill(1));
-    assert!(registry.queries()[0].killed);
+    assert!(listed(&registry)[0].killed);
     let error = output.stream.next().await.unwrap().unwrap_err();
     let error = QueryError::execution(error);
     assert!(matches!(error, QueryError::Killed), "{error}");
     assert!(output.stream.next().await.is_none());
-    assert_eq!(registry.queries(), []);
+    assert_eq!(listed(&registry), []);
 }
 
 #[tokio::test]
@@ -120,14 +125,14 @@ async fn what_ends_by_itself_or_is_dropped_is_not_listed_any_more() {
     let registry = registry();
     let entry = enter(&registry, &"SELECT 1");
     let mut output = entry.plan(async { Ok(empty()) }).await.unwrap();
-    assert_eq!(registry.queries().len(), 1);
+    assert_eq!(listed(&registry).len(), 1);
     assert!(output.stream.next().await.is_none());
-    assert_eq!(registry.queries(), []);
+    assert_eq!(listed(&registry), []);
 
     let entry = enter(&registry, &"SELECT 2");
     let output = entry.plan(async { Ok(endless()) }).await.unwrap();
     drop(output);
-    assert_eq!(registry.queries(), []);
+    assert_eq!(listed(&registry), []);
     assert!(!registry.kill(2));
 }
 
@@ -250,4 +255,50 @@ async fn a_query_that_takes_too_long_ends() {
         phases(&registry),
         [(1, Phase::Fail), (2, Phase::Fail), (3, Phase::Cancel)]
     );
+}
+
+#[tokio::test]
+async fn a_description_is_listed_and_leaves_a_record_only_when_it_fails() {
+    let registry = registry();
+    let entry = enter(&registry, &"SELECT 1");
+    let described = entry.describe(async {
+        assert_eq!(listed(&registry).len(), 1);
+        Ok(7)
+    });
+    assert_eq!(described.await.unwrap(), 7);
+    assert_eq!(listed(&registry), []);
+    assert_eq!(registry.records(None), []);
+
+    let failed = QueryError::Statement("no such table".to_owned());
+    let entry = enter(&registry, &"SELECT 2");
+    let described = entry.describe::<()>(async { Err(failed) }).await;
+    assert_eq!(described.unwrap_err().to_string(), "no such table");
+    let records = registry.records(None);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].statistics.phase, Phase::Fail);
+}
+
+#[tokio::test]
+async fn a_description_can_be_killed() {
+    let registry = registry();
+    let entry = enter(&registry, &"SELECT 1");
+    let mut described = Box::pin(entry.describe::<()>(pending()));
+    assert!(futures::poll!(&mut described).is_pending());
+    assert!(registry.kill(1));
+    let error = described.await.unwrap_err();
+    assert!(matches!(error, QueryError::Killed), "{error}");
+    assert_eq!(registry.records(None)[0].statistics.phase, Phase::Cancel);
+}
+
+#[tokio::test]
+async fn a_kill_is_told_as_such_even_if_planning_has_failed_of_it() {
+    let registry = registry();
+    for _ in 0..20 {
+        let entry = enter(&registry, &"SELECT 1");
+        let stop = entry.in_progress().stop;
+        assert!(registry.kill(entry.id));
+        let planned = async move { Err(QueryError::Planning(stop.check().unwrap_err())) };
+        let error = entry.plan(planned).await.unwrap_err();
+        assert!(matches!(error, QueryError::Killed), "{error}");
+    }
 }

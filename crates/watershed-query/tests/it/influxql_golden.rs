@@ -251,6 +251,8 @@ async fn answer(
         .engine
         .influxql(&world.database, statement, options)
         .await?;
+    let described = world.engine.describe_influxql(&world.database, statement);
+    assert_eq!(described.await?, output.schema, "{statement}");
     let batches: Vec<RecordBatch> = output
         .stream
         .try_collect()

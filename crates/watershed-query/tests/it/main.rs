@@ -5,6 +5,7 @@
 mod rows;
 mod world;
 
+mod early_columns;
 mod errors;
 mod gap_filling;
 mod influxql;

@@ -144,13 +144,7 @@ impl Database {
                     .engine
                     .describe_sql(&self.world.database, text, Params::new());
             let described = described.await.map_err(shown)?.schema;
-            let columns = |schema: &arrow::datatypes::Schema| -> Vec<(String, DataType)> {
-                let fields = schema.fields().iter();
-                fields
-                    .map(|f| (f.name().clone(), f.data_type().clone()))
-                    .collect()
-            };
-            if columns(&described) != columns(&schema) {
+            if described != schema {
                 return Err(Failure(format!(
                     "described as {described:?}, given as {schema:?}"
                 )));

@@ -325,6 +325,8 @@ pub(crate) fn days(rows: Rows) -> HashMap<PartitionKey, Rows> {
 pub(crate) struct Buffer {
     pub(crate) pieces: parking_lot::Mutex<HashMap<TableId, Vec<UnpersistedPiece>>>,
     pub(crate) failure: parking_lot::Mutex<Option<UnpersistedError>>,
+    /// Whoever holds it keeps all others waiting.
+    pub(crate) door: tokio::sync::Mutex<()>,
 }
 
 #[async_trait]
@@ -335,6 +337,7 @@ impl UnpersistedRows for Buffer {
         schema: SchemaRef,
         _filter: &ScanFilter,
     ) -> Result<Vec<UnpersistedPiece>, UnpersistedError> {
+        let _passed = self.door.lock().await;
         if let Some(failure) = self.failure.lock().clone() {
             return Err(failure);
         }

@@ -7,8 +7,10 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
@@ -81,8 +83,8 @@ impl Ending {
         }
     }
 
-    /// The same items, but no longer than the call may take: then the stream is dropped, and the status is the
-    /// last item.
+    /// The same items, but no longer than the call may take: then the stream is dropped, whether its client reads or
+    /// not, and the status is the last item. One item is read ahead.
     pub(super) fn cut<T: Send + 'static>(
         self,
         items: BoxStream<'static, Result<T, Status>>,
@@ -90,16 +92,41 @@ impl Ending {
         if self.deadline.is_none() && self.entry.is_none() {
             return items;
         }
-        let reached = Box::pin(async move { self.reached().await });
-        stream::unfold(Some((items, reached)), |state| async move {
-            let (mut items, mut reached) = state?;
-            tokio::select! {
-                biased;
-                status = &mut reached => Some((Err(status), None)),
-                item = items.next() => item.map(|item| (item, Some((items, reached)))),
+        // In a task of its own, because a stream is not polled while its client reads nothing.
+        let (send, receive) = mpsc::channel(1);
+        let task = AbortOnDropHandle::new(tokio::spawn(self.pass(items, send)));
+        stream::unfold(Some((receive, task)), |state| async move {
+            let (mut receive, task) = state?;
+            if let Some(item) = receive.recv().await {
+                return Some((item, Some((receive, task))));
             }
+            // A task that has failed has not passed all items.
+            let failed = task.await.err()?;
+            Some((Err(Status::internal(failed.to_string())), None))
         })
         .boxed()
+    }
+
+    async fn pass<T>(
+        self,
+        items: BoxStream<'static, Result<T, Status>>,
+        send: mpsc::Sender<Result<T, Status>>,
+    ) {
+        let passed = async {
+            let mut items = items;
+            while let Some(item) = items.next().await {
+                if send.send(item).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let status = tokio::select! {
+            biased;
+            status = self.reached() => status,
+            () = passed => return,
+        };
+        // A reader that is gone needs no status.
+        let _ = send.send(Err(status)).await;
     }
 }
 

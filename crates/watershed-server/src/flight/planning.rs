@@ -1,8 +1,8 @@
 //! Rows whose columns are known before they are planned.
 //!
-//! Nothing can be sent before the columns are known, and a client that hears nothing may be cut off. Planning
-//! chooses files and rows, and waits for others that are planned; where it takes long, the columns are found out
-//! by themselves, which needs the text and the catalog alone. From then on the keep-alive covers the rest.
+//! Nothing can be sent before the columns are known, and a client that hears nothing may be cut off. They are known
+//! early, from the text and the catalog alone; what takes long is to optimize a plan, and to choose files and rows.
+//! Where it does, the columns are sent before, and from then on the keep-alive covers the rest.
 
 use super::status;
 use arrow::array::RecordBatch;

@@ -5,7 +5,8 @@
 //! 3. parse all statements: a syntax error anywhere is `400`;
 //! 4. find out what each statement works on and check the right to it ([`statements`](super::statements));
 //! 5. run the statements one after another, writing the answer as rows come. An error of one statement
-//!    is part of the answer and does not stop the next.
+//!    is part of the answer and does not stop the next. If the first one has to be refused for want of a turn or of
+//!    memory, and nothing is sent yet, the whole request is.
 
 mod parameters;
 
@@ -14,7 +15,7 @@ use super::compat::{ApiError, Code, Dialect};
 use super::influxql_output::{Encoder, Epoch, Form, Format, Segment, Segments};
 use super::params::Params;
 use super::statement_database::Defaults;
-use super::statements::{self, Failure, Rows, Target, execution_error};
+use super::statements::{self, Failure, Rows, Target, execution_failure};
 use super::{HttpState, Prefer, authenticate};
 use crate::auth::Identity;
 use crate::bind::{ParamsJsonError, influxql_params, params_from_json};
@@ -246,18 +247,23 @@ async fn produce(state: HttpState, job: Job, send: mpsc::Sender<Bytes>) -> Resul
     };
     for (id, (statement, target)) in job.statements.into_iter().enumerate() {
         let rows = statements::answer(&state, &job.identity, statement, target, &job.params).await;
-        let error = match rows {
-            Ok(rows) => match out.rows(id, rows, job.chunk_rows).await {
-                Ok(()) => None,
-                Err(Stop::Gone) => return Ok(()),
-                Err(Stop::Unwritable(text)) if !out.sent => return Err(ApiError::invalid(text)),
-                Err(Stop::Unwritable(text) | Stop::Failed(text)) => Some(text),
-            },
-            // Overload is not the statement's fault: the request is worth repeating as it is.
-            Err(Failure::Overloaded(text)) if !out.sent => {
+        let stop = match rows {
+            Ok(rows) => out.rows(id, rows, job.chunk_rows).await.err(),
+            Err(failure) => Some(Stop::Failed(failure)),
+        };
+        let error = match stop {
+            None => None,
+            Some(Stop::Gone) => return Ok(()),
+            Some(Stop::Unwritable(text)) if !out.sent => return Err(ApiError::invalid(text)),
+            // Overload is not the statement's fault: as long as nothing is done, the request is worth repeating as it
+            // is.
+            Some(Stop::Failed(Failure::Overloaded(text))) if id == 0 && !out.sent => {
                 return Err(ApiError::new(Code::Unavailable, text));
             }
-            Err(Failure::Overloaded(text) | Failure::Statement(text)) => Some(text),
+            Some(
+                Stop::Unwritable(text)
+                | Stop::Failed(Failure::Overloaded(text) | Failure::Statement(text)),
+            ) => Some(text),
         };
         out.encoder.end_statement(id, error.as_deref());
         if out.flush_if_due().await.is_err() {
@@ -277,7 +283,7 @@ enum Stop {
     /// A value the format has no word for.
     Unwritable(String),
     /// The query failed.
-    Failed(String),
+    Failed(Failure),
 }
 
 struct Output {
@@ -304,7 +310,7 @@ impl Output {
                 let mut segments = Segments::new(output.stream, chunk_rows);
                 loop {
                     let segment = segments.next().await;
-                    let segment = segment.map_err(|e| Stop::Failed(execution_error(e)))?;
+                    let segment = segment.map_err(|e| Stop::Failed(execution_failure(e)))?;
                     match segment {
                         Some(segment) => self.segment(id, segment).await?,
                         None => return Ok(()),

@@ -303,11 +303,27 @@ fn database_not_found(database: &DatabaseName) -> String {
     format!("Database {database} not found (database not found: {database})")
 }
 
+/// Why a query failed while its rows came.
+pub(super) fn execution_failure(error: datafusion::common::DataFusionError) -> Failure {
+    let error = logged(error);
+    match error {
+        // It did not run, or there was less than it needs: another time there may be more.
+        QueryError::QueueTimeout { .. } | QueryError::Exhausted(_) => {
+            Failure::Overloaded(error.to_string())
+        }
+        _ => Failure::Statement(error.to_string()),
+    }
+}
+
 /// What is told about a query that failed while its rows came.
 pub(super) fn execution_error(error: datafusion::common::DataFusionError) -> String {
+    logged(error).to_string()
+}
+
+fn logged(error: datafusion::common::DataFusionError) -> QueryError {
     let error = QueryError::execution(error);
     tracing::debug!(error = chain(&error), "a query failed while it ran");
-    error.to_string()
+    error
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod auth;
 mod browser;
+mod cancelled_queries;
 mod cli;
 mod crash;
 mod disk_full;

@@ -14,8 +14,11 @@ const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000000000)";
 /// An InfluxQL query that gives rows for hours.
 const ENDLESS_ROWS: &str = "SELECT count(n) FROM cpu WHERE time >= '2024-01-01' AND time < '2024-02-01' GROUP BY time(1u) FILL(0)";
 
-/// How long a query may live after its end.
+/// How long a query may take to be listed.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long it may be listed after its client has gone.
+const SOON: Duration = Duration::from_secs(1);
 
 #[track_caller]
 fn server() -> Server {
@@ -57,6 +60,26 @@ pub(crate) fn wait_for(server: &Server, count: usize) -> Vec<Value> {
     }
 }
 
+/// Asks until there is one query, and it runs.
+#[track_caller]
+fn wait_until_it_runs(server: &Server) -> Vec<Value> {
+    wait_for_status(server, &["running"])
+}
+
+/// Asks until the queries listed are at that.
+#[track_caller]
+fn wait_for_status(server: &Server, expected: &[&str]) -> Vec<Value> {
+    let begun = Instant::now();
+    loop {
+        let queries = listed(server, OPERATOR_TOKEN);
+        let status: Vec<&str> = queries.iter().map(|q| q[4].as_str().unwrap()).collect();
+        if status == expected {
+            return queries;
+        }
+        assert!(begun.elapsed() < DEADLINE, "{queries:?}");
+    }
+}
+
 #[track_caller]
 fn kill(server: &Server, id: &Value) -> Value {
     let statement = format!("KILL QUERY {id}");
@@ -84,7 +107,7 @@ fn a_killed_query_ends_with_an_error() {
     let server = server();
     std::thread::scope(|scope| {
         let sql = scope.spawn(|| server.send(endless(&server)));
-        let queries = wait_for(&server, 1);
+        let queries = wait_until_it_runs(&server);
         let [id, text, database, duration, status] = queries[0].as_array().unwrap().as_slice()
         else {
             panic!("{queries:?}");
@@ -198,10 +221,34 @@ fn queries_are_shown_to_those_who_may_read_their_database() {
             refused["results"][0]["error"],
             json!("forbidden: KILL QUERY needs an operator token")
         );
-        assert_eq!(wait_for(&server, 1)[0][4], json!("running"));
+        wait_until_it_runs(&server);
         kill(&server, &queries[0][0]);
         query.join().unwrap();
     });
+}
+
+#[test]
+fn queries_are_shown_with_what_they_are_at() {
+    let server = Server::with(&["--queries-max", "1"]);
+    server.create_database("db");
+    let planned_long: Vec<String> = (0..300).map(|n| format!("SELECT {n} AS n")).collect();
+    let planned_long =
+        planned_long.join(" UNION SELECT value + 1 FROM generate_series(1, 2) UNION ");
+    let ask = |text: &str| {
+        let request = server.get("/api/v3/query_sql");
+        let request = request.query(&[("db", "db"), ("q", text)]);
+        runtime().spawn(async move { request.send().await.map(drop) })
+    };
+    let running = ask(ENDLESS);
+    wait_for_status(&server, &["running"]);
+    let waiting = ask("SELECT 1");
+    wait_for_status(&server, &["running", "waiting"]);
+    let planning = ask(&planned_long);
+    wait_for_status(&server, &["running", "waiting", "planning"]);
+    for task in [running, waiting, planning] {
+        task.abort();
+    }
+    wait_for(&server, 0);
 }
 
 #[test]
@@ -224,7 +271,7 @@ fn queries_end_when_their_clients_go_away() {
         let begun = Instant::now();
         gone.abort();
         wait_for(&server, 0);
-        assert!(begun.elapsed() < DEADLINE, "request {at}");
+        assert!(begun.elapsed() < SOON, "request {at}");
     }
     // Whatever computed them is free for others.
     assert_eq!(server.sql("db", "SELECT n FROM cpu"), json!([{ "n": 1 }]));
@@ -346,4 +393,52 @@ fn a_query_may_take_only_so_long() {
         )
     );
     assert_eq!(server.sql("db", "SELECT 1 AS n"), json!([{ "n": 1 }]));
+}
+
+/// A query that has not begun is worth another try as it is; one that another statement stood before is not.
+#[test]
+fn a_request_whose_first_query_gets_no_turn_is_refused() {
+    let server = Server::with(&["--query-queue-timeout", "1", "--queries-max", "1"]);
+    server.create_database("db");
+    server.write("db", "cpu n=1i 1704067200000000000");
+    let request = endless(&server);
+    let running = runtime().spawn(async move { request.send().await.map(drop) });
+    wait_until_it_runs(&server);
+    let text = "the query has waited 1 s for its turn; try again later, or let queries wait longer with --query-queue-timeout";
+    let ask = |statements: &str, chunked: &str| {
+        let query = [("db", "db"), ("q", statements), ("chunked", chunked)];
+        server.send(server.get("/query").query(&query))
+    };
+    for chunked in ["false", "true"] {
+        for statements in ["SELECT n FROM cpu", "SELECT n FROM cpu; SHOW DATABASES"] {
+            let refused = ask(statements, chunked);
+            assert_eq!(
+                (refused.status.as_u16(), &refused.json()["error"]),
+                (503, &json!(text)),
+                "{statements}"
+            );
+            assert!(refused.headers.contains_key("retry-after"), "{statements}");
+        }
+    }
+    let second = ask("SHOW DATABASES; SELECT n FROM cpu", "false");
+    assert_eq!(second.status, 200);
+    let results = &second.json()["results"];
+    assert_eq!(results[0]["series"][0]["values"], json!([["db"]]));
+    assert_eq!(results[1], json!({ "statement_id": 1, "error": text }));
+    running.abort();
+}
+
+#[test]
+fn a_query_that_finds_no_memory_is_refused() {
+    let server = Server::with(&["--query-memory-bytes-max", "32MiB"]);
+    server.create_database("db");
+    server.write("db", "cpu n=1i 1704067200000000000");
+    // Every value of a median is kept until the last one has come.
+    let median = "SELECT median(c) FROM (SELECT count(n) AS c FROM cpu WHERE time >= '2024-01-01T00:00:00Z' AND time < '2024-01-01T00:00:30Z' GROUP BY time(3u) fill(0))";
+    let request = server.get("/query").query(&[("db", "db"), ("q", median)]);
+    let refused = server.send(request);
+    let text = refused.json()["error"].as_str().unwrap().to_owned();
+    assert_eq!(refused.status, 503, "{text}");
+    assert!(text.contains("--query-memory-bytes-max"), "{text}");
+    assert!(refused.headers.contains_key("retry-after"));
 }

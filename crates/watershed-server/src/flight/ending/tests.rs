@@ -46,7 +46,7 @@ async fn work_beyond_the_deadline_is_given_up() {
 
 #[tokio::test]
 async fn a_stream_ends_at_the_deadline_and_is_dropped() {
-    let (send, receive) = tokio::sync::mpsc::channel::<Result<u8, Status>>(1);
+    let (send, receive) = mpsc::channel::<Result<u8, Status>>(1);
     let rows = tokio_stream::wrappers::ReceiverStream::new(receive).boxed();
     let mut rows = ending("20m").unwrap().cut(rows);
     send.send(Ok(1)).await.unwrap();
@@ -54,6 +54,43 @@ async fn a_stream_ends_at_the_deadline_and_is_dropped() {
     let status = rows.next().await.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert!(send.is_closed());
+    assert!(rows.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_is_dropped_too() {
+    let (send, receive) = mpsc::channel::<Result<u8, Status>>(1);
+    let rows = tokio_stream::wrappers::ReceiverStream::new(receive).boxed();
+    let mut rows = ending("20m").unwrap().cut(rows);
+    // One is read ahead and one waits.
+    while send.try_send(Ok(1)).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    send.closed().await;
+    assert_eq!(rows.next().await.unwrap().unwrap(), 1);
+    let status = rows.next().await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    assert!(rows.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_reader() {
+    let (send, receive) = mpsc::channel::<Result<u8, Status>>(1);
+    let rows = tokio_stream::wrappers::ReceiverStream::new(receive).boxed();
+    drop(ending("1H").unwrap().cut(rows));
+    send.closed().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_panics_is_not_taken_for_whole() {
+    let rows = stream::iter([1, 2]).map(|row| match row {
+        1 => Ok(row),
+        _ => panic!("as a bug does"),
+    });
+    let mut rows = ending("1H").unwrap().cut(rows.boxed());
+    assert_eq!(rows.next().await.unwrap().unwrap(), 1);
+    let status = rows.next().await.unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Internal);
     assert!(rows.next().await.is_none());
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use watershed_catalog::DatabaseInfo;
 use watershed_influxql::{Statement, format_go_duration};
 use watershed_model::{Action, DatabaseName};
-use watershed_query::QueryOutput;
+use watershed_query::{Phase, QueryOutput, QueryRecord};
 
 /// What 1.x says of policies whose shards nobody has set. Nothing here has shards.
 const SHARD_DURATION: &str = "168h0m0s";
@@ -46,30 +46,38 @@ pub(super) async fn databases(
 pub(super) fn queries(state: &HttpState, identity: &Identity) -> Result<QueryOutput, Failure> {
     let now = state.clock.now().nanos();
     let mut queries = state.query.running();
-    queries.retain(|query| identity.may(Action::Read, &query.database));
+    queries.retain(|record| identity.may(Action::Read, &record.query.database));
+    let status = queries.iter().map(status);
+    let queries = queries.iter().map(|record| &record.query);
     let ids = queries
-        .iter()
+        .clone()
         .map(|query| i64::try_from(query.id).unwrap_or(i64::MAX));
     let durations = queries
-        .iter()
+        .clone()
         .map(|query| go_duration(now.saturating_sub(query.started.nanos())));
-    let status = queries.iter().map(|query| match query.killed {
-        true => "killed",
-        false => "running",
-    });
     table(
         "",
         vec![
             ("qid", Arc::new(Int64Array::from_iter_values(ids))),
-            ("query", texts(queries.iter().map(|query| &query.text))),
-            (
-                "database",
-                texts(queries.iter().map(|query| &query.database)),
-            ),
+            ("query", texts(queries.clone().map(|query| &query.text))),
+            ("database", texts(queries.map(|query| &query.database))),
             ("duration", texts(durations)),
             ("status", texts(status)),
         ],
     )
+}
+
+/// What a query is at. 1.x knows `running` and `killed` alone.
+fn status(record: &QueryRecord) -> &'static str {
+    let QueryRecord { query, statistics } = record;
+    match statistics.phase {
+        _ if query.killed => "killed",
+        // For a place to be planned.
+        Phase::Received if statistics.queue.is_none() => "waiting",
+        Phase::Received | Phase::LogicallyPlanned => "planning",
+        Phase::Planned => "waiting",
+        _ => "running",
+    }
 }
 
 /// A duration in its largest unit, as 1.x shows it: nobody wants the nanoseconds of a query of minutes.
