@@ -17,6 +17,7 @@
 
 mod admission;
 mod catalog;
+mod dialect;
 mod engine;
 mod error;
 mod functions;
@@ -26,6 +27,7 @@ mod in_order;
 mod influxql;
 mod limits;
 mod memory;
+mod null_aware_in;
 mod output;
 mod parameters;
 mod params;

@@ -6,7 +6,7 @@ use crate::in_order::OrderedScans;
 use crate::physical_rules::physical_rules;
 use crate::planner;
 use crate::scan::Sources;
-use crate::{Limits, QueryError, hints, set_comparison, sql_size};
+use crate::{Limits, QueryError, dialect, hints, null_aware_in, set_comparison, sql_size};
 use datafusion::catalog::TableProvider;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::{SQLOptions, SessionState};
@@ -48,6 +48,12 @@ fn config(target_partitions: usize) -> SessionConfig {
         .with_batch_size(BATCH_ROWS)
         .with_target_partitions(target_partitions);
     never_view_types(config.options_mut());
+    // Expressions like `x IS TRUE` are never null, but computed by one of which only its inputs tell: the check
+    // would take that for another column and refuse the query.
+    config
+        .options_mut()
+        .execution
+        .skip_physical_aggregate_schema_check = true;
     config
 }
 
@@ -123,13 +129,14 @@ impl Session {
     pub(crate) async fn sql(&self, text: &str) -> Result<LogicalPlan, QueryError> {
         sql_size::check(text)?;
         // Boxed, because it is far larger than the futures of those who wait for it.
-        let plan = Box::pin(self.state.create_logical_plan(text)).await;
+        let plan = Box::pin(self.logical_plan(text)).await;
         let plan = plan.and_then(|plan| {
             SQLOptions::new()
                 .with_allow_ddl(false)
                 .with_allow_dml(false)
                 .with_allow_statements(false)
                 .verify_plan(&plan)?;
+            let plan = null_aware_in::with_nulls(plan)?;
             functions::integers_as_nanoseconds(set_comparison::named_apart(plan)?)
         });
         plan.map_err(|error| {
@@ -138,5 +145,11 @@ impl Session {
             let is_window = |name: &str| windows.contains_key(name);
             QueryError::Planning(hints::with_hint(error, text, tables, is_window))
         })
+    }
+
+    async fn logical_plan(&self, text: &str) -> datafusion::common::Result<LogicalPlan> {
+        let options = &self.state.config_options().sql_parser;
+        let statement = dialect::statement(text, options.recursion_limit.get())?;
+        self.state.statement_to_plan(statement).await
     }
 }
