@@ -4,6 +4,7 @@
 
 mod rows;
 mod world;
+mod writes;
 
 mod errors;
 mod gap_filling;
@@ -15,6 +16,7 @@ mod limits;
 mod metadata;
 mod model;
 mod parameters;
+mod random_sql;
 mod scans;
 mod sleep;
 mod slt;
