@@ -38,6 +38,11 @@ impl Answer {
         }
     }
 
+    /// Whether these are the rows, in this order.
+    pub(super) fn has(&self, wanted: &[Vec<String>]) -> bool {
+        self.rows() == Some(wanted)
+    }
+
     /// Whether both are right answers to a query with that order, if one of them is. Why a query fails may
     /// differ: it depends on which of its parts is looked at first.
     pub(super) fn agrees(&self, other: &Self, order: Order) -> bool {
@@ -104,12 +109,16 @@ fn rows(batch: &RecordBatch) -> Vec<Vec<String>> {
     let value = |row: usize, (formatter, float): &(ArrayFormatter<'_>, bool)| {
         let text = formatter.value(row).to_string();
         match text.parse::<f64>() {
-            // Where values are added in another order, the last digits differ.
-            Ok(number) if *float => format!("{number:.9e}"),
+            Ok(value) if *float => number(value),
             _ => text,
         }
     };
     (0..batch.num_rows())
         .map(|row| columns.iter().map(|column| value(row, column)).collect())
         .collect()
+}
+
+/// A float as it is compared: where values are added in another order, the last digits differ.
+pub(super) fn number(value: f64) -> String {
+    format!("{value:.9e}")
 }
