@@ -26,6 +26,7 @@ mod hints;
 mod in_order;
 mod influxql;
 mod limits;
+mod logical_rules;
 mod memory;
 mod null_aware_in;
 mod output;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// Makes conditions tell null from false where that matters.
 ///
-/// Of a whole condition, or a part of it that has to hold, DataFusion makes a join that heeds nulls. Of `IN` that is
+/// Of a whole condition, or a part of it that has to hold, DataFusion makes a join that heeds nulls, unless it is
+/// `NOT IN` and the subquery is about a row of the outer query: it refuses that. Of `IN` that is
 /// deeper inside it makes a column that is true or false. That is as good under `AND` and `OR`, which let pass neither;
 /// under everything else null is asked for as it is defined: where nothing equal is found, but the value or one of
 /// the subquery is null.
@@ -59,7 +60,11 @@ fn condition(expr: Expr, place: Place) -> Result<Expr> {
             )))
         }
         Expr::InSubquery(InSubquery { negated: false, .. }) => Ok(expr),
-        Expr::InSubquery(_) if place == Place::Whole => Ok(expr),
+        Expr::InSubquery(InSubquery { ref subquery, .. })
+            if place == Place::Whole && subquery.outer_ref_columns.is_empty() =>
+        {
+            Ok(expr)
+        }
         Expr::Not(inner) => negated(*inner, place),
         other => Ok(other.transform_up(in_three_values)?.data),
     }

@@ -3,6 +3,7 @@
 use crate::catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA, catalog_list};
 use crate::functions;
 use crate::in_order::OrderedScans;
+use crate::logical_rules::logical_rules;
 use crate::physical_rules::physical_rules;
 use crate::planner;
 use crate::scan::Sources;
@@ -32,6 +33,7 @@ pub(crate) fn base_state(
         .with_config(config(target_partitions).with_extension(Arc::new(limits)))
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_optimizer_rules(logical_rules())
         .with_query_planner(Arc::new(planner::QueryPlanner))
         .with_physical_optimizer_rules(physical_rules())
         .with_physical_optimizer_rule(Arc::new(OrderedScans))

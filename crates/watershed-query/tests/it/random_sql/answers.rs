@@ -118,7 +118,8 @@ fn rows(batch: &RecordBatch) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// A float as it is compared: where values are added in another order, the last digits differ.
+/// A float as it is compared: where values are added in another order, the last digits differ, and which of -0 and 0
+/// stands for both depends on which came first.
 pub(super) fn number(value: f64) -> String {
-    format!("{value:.9e}")
+    format!("{:.9e}", value + 0.0)
 }

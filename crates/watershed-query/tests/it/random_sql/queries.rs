@@ -34,6 +34,11 @@ impl Query {
         self.with(&self.source.plain, table)
     }
 
+    /// Whether the reference knows null from false in it: `IN` inside of a condition it does not.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.text.contains("IN (SELECT")
+    }
+
     fn with(&self, source: &str, table: &str) -> String {
         self.text
             .replace("{source}", source)
@@ -147,8 +152,8 @@ fn some_rows(dice: &mut Dice, table: &Scope) -> Source {
     let kept = dice.some(&table.columns, 2, 9);
     let mut key = vec!["time".to_owned(), "host".to_owned(), "region".to_owned()];
     if dice.chance(50) {
-        // A plain number would be the place of a column.
-        let kind = *dice.pick(&[&Kind::Text, &Kind::Float, &Kind::Bool]);
+        // A plain number would be the place of a column, or refused.
+        let kind = *dice.pick(&[&Kind::Text, &Kind::Bool]);
         key.insert(0, table.value(dice, kind, 1));
     }
     let key: Vec<String> = key
