@@ -23,6 +23,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, Projection, lit,
 };
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Replaces the marker functions in a plan. Plans without any come back as they are.
@@ -284,7 +285,8 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
     let Some(node) = gap_fill_below(&projection.input) else {
         return Ok(Transformed::no(LogicalPlan::Projection(projection)));
     };
-    let mut strategies: Vec<(usize, Fill)> = Vec::new();
+    let plain = plain_columns(&projection.expr, is_fill)?;
+    let mut fills = Fills::new(node, plain);
     let mut exprs = Vec::with_capacity(projection.expr.len());
     for expr in projection.expr {
         let name = expr.schema_name().to_string();
@@ -294,8 +296,8 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
                 return Ok(Transformed::no(expr));
             };
             let (at, column) = filled_column(call, &expr, node)?;
-            add_strategy(&mut strategies, at, call)?;
-            Ok(Transformed::yes(Expr::Column(column)))
+            let filled = fills.add(at, column, call)?;
+            Ok(Transformed::yes(Expr::Column(filled)))
         })?;
         let same = plain.data.schema_name().to_string() == name;
         exprs.push(if same {
@@ -304,9 +306,66 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
             plain.data.alias(name)
         });
     }
-    let input = with_strategies(Arc::unwrap_or_clone(projection.input), &strategies)?;
+    let Fills {
+        strategies, copies, ..
+    } = fills;
+    let input = with_strategies(Arc::unwrap_or_clone(projection.input), &strategies, &copies)?;
     let projection = Projection::try_new(exprs, Arc::new(input))?;
     Ok(Transformed::yes(LogicalPlan::Projection(projection)))
+}
+
+/// The columns that expressions name outside of fill functions.
+fn plain_columns(exprs: &[Expr], is_fill: impl Fn(&Expr) -> bool) -> Result<HashSet<Column>> {
+    let mut columns = HashSet::new();
+    for expr in exprs {
+        expr.apply(|expr| match expr {
+            call if is_fill(call) => Ok(TreeNodeRecursion::Jump),
+            Expr::Column(column) => {
+                columns.insert(column.clone());
+                Ok(TreeNodeRecursion::Continue)
+            }
+            _ => Ok(TreeNodeRecursion::Continue),
+        })?;
+    }
+    Ok(columns)
+}
+
+/// Which columns of a gap filling are filled how.
+struct Fills {
+    /// Columns that are also wanted as they are.
+    plain: HashSet<Column>,
+    /// How many columns there are without copies.
+    columns: usize,
+    strategies: Vec<(usize, Fill)>,
+    /// Columns of which a copy is filled, with the names of the copies, which come after all others.
+    copies: Vec<(Column, String)>,
+}
+
+impl Fills {
+    fn new(node: &GapFill, plain: HashSet<Column>) -> Self {
+        Self {
+            plain,
+            columns: node.schema.fields().len(),
+            strategies: Vec::new(),
+            copies: Vec::new(),
+        }
+    }
+
+    /// Has the column at `at` filled by the function `name`; returns where the result is.
+    fn add(&mut self, at: usize, column: Column, name: &str) -> Result<Column> {
+        if !self.plain.contains(&column) {
+            add_strategy(&mut self.strategies, at, name)?;
+            return Ok(column);
+        }
+        let known = self.copies.iter().position(|(copied, _)| *copied == column);
+        let copy = known.unwrap_or_else(|| {
+            let filled = format!("{} filled", column.flat_name());
+            self.copies.push((column, filled));
+            self.copies.len() - 1
+        });
+        add_strategy(&mut self.strategies, self.columns + copy, name)?;
+        Ok(Column::new_unqualified(self.copies[copy].1.clone()))
+    }
 }
 
 /// The gap filling directly below a projection, or below the filter of its `HAVING`.
@@ -351,11 +410,15 @@ fn add_strategy(strategies: &mut Vec<(usize, Fill)>, at: usize, name: &str) -> R
     }
 }
 
-/// The same plan with other strategies in the gap filling that [`gap_fill_below`] finds.
-fn with_strategies(plan: LogicalPlan, strategies: &[(usize, Fill)]) -> Result<LogicalPlan> {
+/// The same plan with other strategies, and copies of columns, in the gap filling that [`gap_fill_below`] finds.
+fn with_strategies(
+    plan: LogicalPlan,
+    strategies: &[(usize, Fill)],
+    copies: &[(Column, String)],
+) -> Result<LogicalPlan> {
     match plan {
         LogicalPlan::Filter(mut filter) => {
-            let input = with_strategies(Arc::unwrap_or_clone(filter.input), strategies)?;
+            let input = with_strategies(Arc::unwrap_or_clone(filter.input), strategies, copies)?;
             filter.input = Arc::new(input);
             Ok(LogicalPlan::Filter(filter))
         }
@@ -367,9 +430,26 @@ fn with_strategies(plan: LogicalPlan, strategies: &[(usize, Fill)]) -> Result<Lo
             spec.fills
                 .retain(|(at, _)| strategies.iter().all(|(column, _)| column != at));
             spec.fills.extend(strategies.iter().cloned());
-            Ok(extension(GapFill::try_new(node.input.clone(), spec)?))
+            let input = with_copies(node.input.clone(), copies)?;
+            Ok(extension(GapFill::try_new(input, spec)?))
         }
     }
+}
+
+fn with_copies(plan: LogicalPlan, copies: &[(Column, String)]) -> Result<LogicalPlan> {
+    if copies.is_empty() {
+        return Ok(plan);
+    }
+    let mut exprs: Vec<Expr> = plan
+        .schema()
+        .columns()
+        .into_iter()
+        .map(Expr::Column)
+        .collect();
+    let copies = copies.iter();
+    exprs.extend(copies.map(|(column, name)| Expr::Column(column.clone()).alias(name)));
+    let projection = Projection::try_new(exprs, Arc::new(plan))?;
+    Ok(LogicalPlan::Projection(projection))
 }
 
 /// A timestamp's nanoseconds.

@@ -238,6 +238,7 @@ fn filled(dice: &mut Dice, rows: &[Row<'_>]) -> Question {
                 text(series.1),
                 instant(*start),
                 rows_of(start).len().to_string(),
+                optional(lows[at]),
                 optional(held),
                 optional(
                     before
@@ -250,7 +251,7 @@ fn filled(dice: &mut Dice, rows: &[Row<'_>]) -> Question {
     Question {
         text: format!(
             "SELECT host, region, date_bin_gapfill(INTERVAL '{shown_width}', time) AS t, count(*) AS n, \
-             locf(min(usage)) AS held, interpolate(max(usage)) AS line \
+             min(usage) AS low, locf(min(usage)) AS held, interpolate(max(usage)) AS line \
              FROM {{table}} WHERE {} AND {range} GROUP BY host, region, t \
              ORDER BY host NULLS FIRST, region NULLS FIRST, t",
             test.in_brackets()
