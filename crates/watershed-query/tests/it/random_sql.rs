@@ -21,6 +21,8 @@ mod partitions;
 mod queries;
 mod reference;
 mod row_tests;
+mod sources;
+mod windows;
 
 use crate::world::{World, settings};
 use answers::Answer;

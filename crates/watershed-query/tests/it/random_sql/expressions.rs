@@ -244,8 +244,15 @@ impl Scope {
             return "TRUE".to_owned();
         };
         let from = format!("FROM {{table}} AS s WHERE {condition}");
-        match dice.below(5) {
+        match dice.below(6) {
             0 => format!("{mine} {not}IN (SELECT {theirs} {from})"),
+            5 => {
+                let quantifier = dice.pick(&["ANY", "ALL"]);
+                format!(
+                    "({mine} {} {quantifier} (SELECT {theirs} {from}))",
+                    comparison(dice)
+                )
+            }
             1 => {
                 let mine = self.value(dice, kind, 1);
                 let theirs = inner.value(dice, kind, 1);

@@ -2,6 +2,8 @@
 
 use super::dice::Dice;
 use super::expressions::{Kind, Scope, any_kind, interval};
+use super::sources::{Source, direction, source};
+use super::windows::window;
 
 /// What is promised about the order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,9 @@ impl Query {
 
     /// Whether the reference knows null from false in it: `IN` inside of a condition it does not.
     pub(super) fn is_plain(&self) -> bool {
-        !self.text.contains("IN (SELECT")
+        !["IN (SELECT", "ANY (SELECT", "ALL (SELECT"]
+            .iter()
+            .any(|subquery| self.text.contains(subquery))
     }
 
     fn with(&self, source: &str, table: &str) -> String {
@@ -54,6 +58,7 @@ pub(super) fn query(dice: &mut Dice) -> Query {
         7..=11 => groups(dice),
         12 | 13 => joined(dice),
         14 => together(dice),
+        18 => named_rows(dice),
         15..=17 => windows(dice),
         _ => distinct(dice),
     };
@@ -69,120 +74,6 @@ fn counted(query: Query) -> Query {
         text: format!("SELECT count(*) AS n FROM ({}) AS q", query.text),
         source: query.source,
         order: Order::Total,
-    }
-}
-
-/// What stands after `FROM`, also in other words that are easier to plan, and the columns it has.
-#[derive(Debug, Clone)]
-struct Source {
-    text: String,
-    plain: String,
-    scope: Scope,
-}
-
-impl Source {
-    fn of(text: String, scope: Scope) -> Self {
-        Self {
-            plain: text.clone(),
-            text,
-            scope,
-        }
-    }
-
-    fn table() -> Self {
-        Self::of("{table} AS t".to_owned(), Scope::of_table(""))
-    }
-}
-
-/// The table, or rows made of it.
-fn source(dice: &mut Dice) -> Source {
-    let table = Scope::of_table("");
-    let all = table.names().join(", ");
-    let text = match dice.below(14) {
-        0 => {
-            let condition = table.condition(dice, 2);
-            format!("(SELECT {all} FROM {{table}} WHERE {condition}) AS t")
-        }
-        1 | 2 => return some_rows(dice, &table),
-        8 => {
-            let (a, b) = (table.condition(dice, 1), table.condition(dice, 1));
-            format!(
-                "(SELECT {all} FROM {{table}} WHERE {a} UNION ALL SELECT {all} FROM {{table}} WHERE {b}) AS t"
-            )
-        }
-        3 => format!(
-            "(SELECT host, region, date_bin({}, time) AS time, max(usage) AS usage, min(load) AS load, \
-             sum(idle) AS idle, max(seen) AS seen, bool_or(up) AS up, min(note) AS note \
-             FROM {{table}} GROUP BY 1, 2, 3) AS t",
-            interval(dice)
-        ),
-        4 => format!(
-            "(SELECT {all}, row_number() OVER (PARTITION BY host ORDER BY time, region) AS place \
-             FROM {{table}}) AS t"
-        ),
-        5 => {
-            let condition = table.condition(dice, 1);
-            let text = format!(
-                "(SELECT upper(host) AS host, region, time + INTERVAL '1 hour' AS time, -usage AS usage, \
-                     CASE WHEN {condition} THEN load END AS load, coalesce(idle, 0) AS idle, seen, NOT up AS up, \
-                     host || note AS note FROM {{table}}) AS t"
-            );
-            return Source::of(text, table);
-        }
-        6 => {
-            let columns = table.columns.into_iter();
-            let columns =
-                columns.filter(|(name, _)| ["host", "time", "up"].contains(&name.as_str()));
-            let scope = Scope {
-                columns: columns.collect(),
-                subqueries: false,
-            };
-            return Source::of(
-                "(SELECT DISTINCT host, time, up FROM {table}) AS t".to_owned(),
-                scope,
-            );
-        }
-        _ => return Source::table(),
-    };
-    Source::of(text, table)
-}
-
-/// Some columns of the first rows, or of those after them, in an order that gives every row its place.
-fn some_rows(dice: &mut Dice, table: &Scope) -> Source {
-    let kept = dice.some(&table.columns, 2, 9);
-    let mut key = vec!["time".to_owned(), "host".to_owned(), "region".to_owned()];
-    if dice.chance(50) {
-        // A plain number would be the place of a column, or refused.
-        let kind = *dice.pick(&[&Kind::Text, &Kind::Bool]);
-        key.insert(0, table.value(dice, kind, 1));
-    }
-    let key: Vec<String> = key
-        .iter()
-        .map(|key| format!("{key} {}", direction(dice)))
-        .collect();
-    let key = key.join(", ");
-    let (count, skip) = (dice.between(1, 20), dice.between(1, 8));
-    let (limit, test) = match dice.below(3) {
-        0 => (format!("LIMIT {count}"), format!("place <= {count}")),
-        1 => (format!("OFFSET {skip}"), format!("place > {skip}")),
-        _ => (
-            format!("LIMIT {count} OFFSET {skip}"),
-            format!("place > {skip} AND place <= {}", skip + count),
-        ),
-    };
-    let scope = Scope {
-        columns: kept,
-        subqueries: false,
-    };
-    let list = scope.names().join(", ");
-    let all = table.names().join(", ");
-    Source {
-        text: format!("(SELECT {list} FROM {{table}} ORDER BY {key} {limit}) AS t"),
-        plain: format!(
-            "(SELECT {list} FROM (SELECT {all}, row_number() OVER (ORDER BY {key}) AS place \
-             FROM {{table}}) AS numbered WHERE {test}) AS t"
-        ),
-        scope,
     }
 }
 
@@ -213,19 +104,6 @@ fn selected(dice: &mut Dice, scope: &Scope, min: usize, max: usize) -> Vec<Strin
 fn named(list: Vec<String>) -> Vec<String> {
     let list = list.into_iter().enumerate();
     list.map(|(at, text)| format!("{text} AS c{at}")).collect()
-}
-
-fn direction(dice: &mut Dice) -> &'static str {
-    dice.pick(&[
-        "",
-        "",
-        "ASC",
-        "DESC",
-        "NULLS FIRST",
-        "DESC NULLS LAST",
-        "DESC NULLS FIRST",
-        "ASC NULLS LAST",
-    ])
 }
 
 /// Expressions of `scope` to order by, then all columns of the result, so that rows with the same place are
@@ -397,7 +275,11 @@ fn groups(dice: &mut Dice) -> Query {
         named(list.clone()).join(", ")
     );
     if !keys.is_empty() {
-        body += &format!(" GROUP BY {}", keys.join(", "));
+        let sets = dice.pick(&["", "", "", "", "ROLLUP", "CUBE"]);
+        body += &match sets {
+            "" => format!(" GROUP BY {}", keys.join(", ")),
+            sets => format!(" GROUP BY {sets} ({})", keys.join(", ")),
+        };
     }
     if dice.chance(25) {
         body += &format!(" HAVING {}", having(dice, &scope, &keys));
@@ -493,6 +375,39 @@ fn joined(dice: &mut Dice) -> Query {
     ordered(dice, Source::table(), body, &visible, list.len())
 }
 
+/// Rows that have a name, twice.
+fn named_rows(dice: &mut Dice) -> Query {
+    let Source { text, plain, scope } = source(dice);
+    let names = scope.names();
+    let key = names[dice.below(names.len())].clone();
+    let shared = |source: &str| format!("(SELECT * FROM {source})");
+    let both = Scope {
+        columns: ["l", "r"]
+            .iter()
+            .flat_map(|side| {
+                scope
+                    .columns
+                    .iter()
+                    .map(move |(name, kind)| (format!("{side}.{name}"), *kind))
+            })
+            .collect(),
+        subqueries: false,
+    };
+    let list = selected(dice, &both, 1, 3);
+    let filter = filter(dice, &both);
+    let kind = dice.pick(&["JOIN", "LEFT JOIN", "FULL JOIN"]);
+    let body = format!(
+        "WITH rows AS {{source}} SELECT {} FROM rows AS l {kind} rows AS r ON l.{key} = r.{key} {filter}",
+        list.join(", ")
+    );
+    let source = Source {
+        text: shared(&text),
+        plain: shared(&plain),
+        scope,
+    };
+    ordered(dice, source, body, &both, list.len())
+}
+
 /// Two lists of rows in one.
 fn together(dice: &mut Dice) -> Query {
     let scope = Scope::of_table("");
@@ -535,71 +450,4 @@ fn windows(dice: &mut Dice) -> Query {
         };
     }
     ordered(dice, source, body, &scope, list.len())
-}
-
-/// A function over a window whose rows have one order, whatever the order of the rows of the table.
-fn window(dice: &mut Dice, scope: &Scope) -> String {
-    let names = scope.names();
-    let partition = dice.some(&names, 0, 2);
-    let partition = if partition.is_empty() || dice.chance(20) {
-        String::new()
-    } else {
-        format!("PARTITION BY {}", partition.join(", "))
-    };
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let any = dice.pick(&names);
-    let time = dice.pick(&["time", "time DESC"]);
-    let rest: Vec<&str> = names
-        .iter()
-        .copied()
-        .filter(|name| *name != "time")
-        .collect();
-    if !names.contains(&"time") {
-        return format!(
-            "row_number() OVER ({partition} ORDER BY {})",
-            names.join(", ")
-        );
-    }
-    let total = format!(
-        "ORDER BY {}",
-        [&[time], rest.as_slice()].concat().join(", ")
-    );
-    match dice.below(9) {
-        0 => format!("row_number() OVER ({partition} {total})"),
-        1 => format!(
-            "{}({any}, {}) OVER ({partition} {total})",
-            dice.pick(&["lag", "lead"]),
-            dice.between(0, 2)
-        ),
-        2 => format!(
-            "{}() OVER ({partition} ORDER BY {any} {})",
-            dice.pick(&["rank", "dense_rank", "percent_rank", "cume_dist"]),
-            direction(dice)
-        ),
-        3 => format!(
-            "{}({any}) OVER ({partition} {total})",
-            dice.pick(&["first_value", "last_value"])
-        ),
-        4 => format!(
-            "{}({any}) OVER ({partition})",
-            dice.pick(&["count", "min", "max"])
-        ),
-        5 => format!(
-            "{}({any}) OVER ({partition} {total} ROWS BETWEEN {} PRECEDING AND {})",
-            dice.pick(&["count", "min", "max"]),
-            dice.between(0, 3),
-            dice.pick(&["CURRENT ROW", "1 FOLLOWING", "UNBOUNDED FOLLOWING"])
-        ),
-        6 => format!(
-            "{} OVER ({partition} ORDER BY time RANGE BETWEEN {} PRECEDING AND {})",
-            dice.pick(&["count(*)", "count(up)"]),
-            interval(dice),
-            dice.pick(&["CURRENT ROW", "INTERVAL '1 hour' FOLLOWING"])
-        ),
-        7 if names.contains(&"usage") => format!(
-            "{}(usage) OVER ({partition} ORDER BY {time})",
-            dice.pick(&["sum", "avg", "min", "max"])
-        ),
-        _ => format!("ntile({}) OVER ({partition} {total})", dice.between(1, 4)),
-    }
 }
