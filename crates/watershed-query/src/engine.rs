@@ -250,11 +250,8 @@ impl QueryEngine {
         let planned = self.plan(async move |ticket| {
             query.progress.planning_begins();
             let session = engine.session(&database, options).await?;
-            let plan = session.sql(&text).await?;
-            let params = parameters::typed(&plan, &params).map_err(QueryError::Planning)?;
-            let plan = plan
-                .with_param_values(params)
-                .map_err(QueryError::Planning)?;
+            let plan = session.sql(&text, &params).await?;
+            parameters::all_bound(&plan).map_err(QueryError::Planning)?;
             let plan =
                 gap_fill::sql::rewrite(plan, session.state()).map_err(QueryError::Planning)?;
             engine
@@ -284,15 +281,10 @@ impl QueryEngine {
         };
         self.plan(async move |_ticket| {
             let session = engine.session(&database, all_tables).await?;
-            let mut plan = session.sql(&text).await?;
+            let mut plan = session.sql(&text, &params).await?;
             let parameters = match params.is_empty() {
                 true => parameters::of(&plan)?,
-                false => {
-                    let params = parameters::typed(&plan, &params);
-                    let bound = params.and_then(|params| plan.with_param_values(params));
-                    plan = bound.map_err(QueryError::Planning)?;
-                    Vec::new()
-                }
+                false => Vec::new(),
             };
             // Coercion decides the types of a CASE or a UNION; it can't be done around a placeholder.
             if parameters.is_empty() {

@@ -1,7 +1,7 @@
 //! Why a query failed, and what the one who asked can do about it.
 
 use crate::running::Stopped;
-use crate::{hints, scan};
+use crate::{advice, faults, scan};
 use datafusion::error::DataFusionError;
 use std::error::Error;
 use watershed_catalog::CatalogError;
@@ -17,7 +17,7 @@ pub enum QueryError {
     #[error("Error while planning query: {0}")]
     Catalog(#[source] CatalogError),
     /// The query can't be planned: syntax, unknown names, types, a statement that is not allowed.
-    #[error("Error while planning query: {}", hints::text(.0))]
+    #[error("Error while planning query: {}", advice::text(.0))]
     Planning(#[source] DataFusionError),
     /// The plan failed while it ran.
     #[error("Error while executing query: {}", .0.strip_backtrace())]
@@ -101,10 +101,13 @@ impl QueryError {
                 Stopped::QueueTimeout { seconds } => Self::QueueTimeout { seconds },
             };
         }
-        match exhausted(&error) {
-            Some(text) => Self::Exhausted(text),
-            None => Self::Execution(error),
+        if let Some(text) = exhausted(&error) {
+            return Self::Exhausted(text);
         }
+        Self::Execution(match faults::of_query(&error) {
+            Some(text) => DataFusionError::Execution(text),
+            None => error,
+        })
     }
 
     /// What the catalog said, in the words of this crate.
@@ -148,6 +151,9 @@ const SPILL_LIMIT: &str = "max_temp_directory_size";
 pub(crate) fn datafusion_kind(error: &DataFusionError) -> ErrorKind {
     if let Some(kind) = own_kind(error) {
         return kind;
+    }
+    if faults::of_query(error).is_some() {
+        return ErrorKind::Invalid;
     }
     match error.find_root() {
         DataFusionError::ResourcesExhausted(_) => ErrorKind::Exhausted,

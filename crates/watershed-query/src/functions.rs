@@ -1,12 +1,15 @@
 //! Functions InfluxDB adds to those of DataFusion, and those it means differently.
 
 mod approx_distinct;
+mod bounded;
 mod changes;
 mod date_bin_wallclock;
+mod documents;
 pub(crate) mod gap_fill_markers;
 mod influx_regex;
 mod integers;
-mod long_texts;
+mod mended;
+
 mod selector;
 mod sleep;
 mod to_timestamp;
@@ -16,7 +19,7 @@ pub(crate) mod wall_clock;
 pub(crate) use date_bin_wallclock::{
     bin_argument_types, date_bin_wallclock, interval_nanos, time_zone,
 };
-pub(crate) use integers::integers_as_nanoseconds;
+pub(crate) use mended::mended;
 pub(crate) use selector::{selector_first, selector_last, selector_max, selector_min};
 pub(crate) use tz::tz;
 
@@ -38,7 +41,7 @@ pub(crate) fn register(mut state: SessionState) -> Result<SessionState> {
     for function in scalars.chain(influx_regex::all()) {
         state.register_udf(function)?;
     }
-    for function in long_texts::limited(&state) {
+    for function in bounded::limited(&state) {
         state.register_udf(function)?;
     }
     for function in changes::all() {

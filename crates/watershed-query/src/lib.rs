@@ -16,13 +16,15 @@
 //! asks; it never writes.
 
 mod admission;
+mod advice;
 mod catalog;
+mod constants;
 mod dialect;
 mod engine;
 mod error;
+mod faults;
 mod functions;
 mod gap_fill;
-mod hints;
 mod in_order;
 mod influxql;
 mod limits;
@@ -39,6 +41,7 @@ mod runs;
 mod scan;
 mod session;
 mod set_comparison;
+mod show_functions;
 mod sql_size;
 mod statistics;
 mod system;

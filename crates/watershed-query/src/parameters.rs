@@ -1,11 +1,16 @@
 //! The placeholders of an SQL plan.
 
-use crate::{Params, QueryError};
+use crate::{ParamValue, Params, QueryError};
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, Result, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Value, ValueWithSpan, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 /// The placeholders by name (`$name`), and the types that their places ask for.
 ///
@@ -36,6 +41,68 @@ pub(crate) fn typed(plan: &LogicalPlan, params: &Params) -> Result<ParamValues> 
         (name.to_owned(), fitting.unwrap_or(value))
     });
     Ok(values.collect::<Vec<_>>().into())
+}
+
+/// # Errors
+/// A placeholder is left in the plan.
+pub(crate) fn all_bound(plan: &LogicalPlan) -> Result<()> {
+    plan.clone()
+        .with_param_values(ParamValues::Map(HashMap::new()))?;
+    Ok(())
+}
+
+/// Whether the text has placeholders.
+pub(crate) fn any(text: &str) -> bool {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
+    let is_placeholder = |token: &Token| matches!(token, Token::Placeholder(_));
+    tokens.is_ok_and(|tokens| tokens.iter().any(is_placeholder))
+}
+
+/// The statement with values written in the place of their placeholders; `None` if there are none to write.
+pub(crate) fn in_statement(mut statement: Statement, params: &Params) -> Option<Statement> {
+    let mut written = Written { params, any: false };
+    let mut inner = &mut statement;
+    while let Statement::Explain(explain) = inner {
+        inner = &mut explain.statement;
+    }
+    if let Statement::Statement(sql) = inner {
+        // It never breaks off.
+        let _ = sql.visit(&mut written);
+    }
+    written.any.then_some(statement)
+}
+
+struct Written<'a> {
+    params: &'a Params,
+    any: bool,
+}
+
+impl VisitorMut for Written<'_> {
+    type Break = ();
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        if let Value::Placeholder(name) = &value.value
+            && let Some(param) = self.params.get(name.trim_start_matches('$'))
+        {
+            value.value = literal(param);
+            self.any = true;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A value as a statement writes it.
+fn literal(param: &ParamValue) -> Value {
+    match param {
+        ParamValue::Null => Value::Null,
+        ParamValue::Bool(value) => Value::Boolean(*value),
+        ParamValue::I64(value) => Value::Number(value.to_string(), false),
+        ParamValue::U64(value) => Value::Number(value.to_string(), false),
+        // With a point or an exponent, so that it stays a float.
+        ParamValue::F64(value) if value.is_finite() => Value::Number(format!("{value:?}"), false),
+        ParamValue::F64(value) => Value::SingleQuotedString(value.to_string()),
+        ParamValue::String(value) => Value::SingleQuotedString(value.clone()),
+    }
 }
 
 /// The number in another type, if it is the same there.

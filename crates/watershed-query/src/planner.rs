@@ -1,5 +1,6 @@
 //! From logical to physical plans: DataFusion's planner, and ours for the nodes of our own.
 
+use crate::constants;
 use crate::gap_fill::GapFillPlanner;
 use crate::in_order::SequencePlanner;
 use crate::influxql::SeriesWindowPlanner;
@@ -23,6 +24,7 @@ impl DataFusionQueryPlanner for QueryPlanner {
         plan: &LogicalPlan,
         state: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        constants::check(plan)?;
         let ours: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![
             Arc::new(GapFillPlanner),
             Arc::new(SequencePlanner),

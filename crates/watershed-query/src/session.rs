@@ -7,8 +7,12 @@ use crate::logical_rules::logical_rules;
 use crate::physical_rules::physical_rules;
 use crate::planner;
 use crate::scan::Sources;
-use crate::{Limits, QueryError, dialect, hints, null_aware_in, set_comparison, sql_size};
+use crate::{
+    Limits, Params, QueryError, advice, dialect, null_aware_in, parameters, set_comparison,
+    show_functions, sql_size,
+};
 use datafusion::catalog::TableProvider;
+use datafusion::common::{DataFusionError, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::{SQLOptions, SessionState};
 use datafusion::execution::runtime_env::RuntimeEnv;
@@ -16,6 +20,7 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement;
 use std::sync::Arc;
 use watershed_model::{Clock, DatabaseSchema, TableName};
 
@@ -123,35 +128,65 @@ impl Session {
         )))
     }
 
-    /// Plans one SQL statement that reads.
+    /// Plans one SQL statement that reads, with the values of its placeholders. Without any values the placeholders stay.
     ///
     /// # Errors
     /// Syntax, unknown names, types that don't fit, more than one statement, a statement that would
-    /// change something.
-    pub(crate) async fn sql(&self, text: &str) -> Result<LogicalPlan, QueryError> {
+    /// change something, a result without columns; a placeholder without value beside others that have one.
+    pub(crate) async fn sql(&self, text: &str, params: &Params) -> Result<LogicalPlan, QueryError> {
         sql_size::check(text)?;
-        // Boxed, because it is far larger than the futures of those who wait for it.
-        let plan = Box::pin(self.logical_plan(text)).await;
-        let plan = plan.and_then(|plan| {
-            SQLOptions::new()
-                .with_allow_ddl(false)
-                .with_allow_dml(false)
-                .with_allow_statements(false)
-                .verify_plan(&plan)?;
-            let plan = null_aware_in::with_nulls(plan)?;
-            functions::integers_as_nanoseconds(set_comparison::named_apart(plan)?)
+        let plan = self.bound(text, params).await.and_then(|plan| {
+            let plan = set_comparison::named_apart(null_aware_in::with_nulls(plan)?)?;
+            let plan = functions::mended(plan)?;
+            match plan.schema().fields().is_empty() {
+                true => plan_err!("the query has no columns; write SELECT * for all of a table"),
+                false => Ok(plan),
+            }
         });
         plan.map_err(|error| {
             let tables = self.database.tables.keys().map(TableName::as_str);
             let windows = self.state.window_functions();
             let is_window = |name: &str| windows.contains_key(name);
-            QueryError::Planning(hints::with_hint(error, text, tables, is_window))
+            let mut error = advice::with_advice(error, text, tables, is_window);
+            if params.is_empty() && parameters::any(text) {
+                error = advice::with_values(error);
+            }
+            QueryError::Planning(error)
         })
     }
 
-    async fn logical_plan(&self, text: &str) -> datafusion::common::Result<LogicalPlan> {
-        let options = &self.state.config_options().sql_parser;
-        let statement = dialect::statement(text, options.recursion_limit.get())?;
-        self.state.statement_to_plan(statement).await
+    /// The plan of the text with the values in it.
+    ///
+    /// Values are put into the plan, where the types that their places ask for are known. Where a plan can't be made
+    /// without them, because a zone or an interval has to be a constant, they are put into the text.
+    async fn bound(&self, text: &str, params: &Params) -> Result<LogicalPlan, DataFusionError> {
+        let depth = self.state.config_options().sql_parser.recursion_limit.get();
+        let mut statement = dialect::statement(text, depth)?;
+        if let Some(query) = show_functions::query(&statement) {
+            statement = dialect::statement(&query, depth)?;
+        }
+        if params.is_empty() {
+            return self.planned(statement).await;
+        }
+        let with_values = parameters::in_statement(statement.clone(), params);
+        let plan = self.planned(statement).await.and_then(|plan| {
+            let values = parameters::typed(&plan, params)?;
+            plan.with_param_values(values)
+        });
+        match (plan, with_values) {
+            (Err(_), Some(statement)) => self.planned(statement).await,
+            (plan, _) => plan,
+        }
+    }
+
+    async fn planned(&self, statement: Statement) -> Result<LogicalPlan, DataFusionError> {
+        // Boxed, because it is far larger than the futures of those who wait for it.
+        let plan = Box::pin(self.state.statement_to_plan(statement)).await?;
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)?;
+        Ok(plan)
     }
 }

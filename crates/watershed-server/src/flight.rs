@@ -15,6 +15,7 @@ mod placeholders;
 mod planning;
 mod prepared;
 mod query_param;
+mod reflection;
 mod results;
 mod sql_info;
 mod status;
@@ -43,7 +44,10 @@ use info::About;
 use metadata::Wire;
 use ticket::{Language, Read, ReadTicket};
 use tonic::metadata::MetadataMap;
+use tonic::service::RoutesBuilder;
 use tonic::{Request, Response, Status, Streaming};
+use tonic_web::GrpcWebLayer;
+use tower::Layer as _;
 use uuid::Uuid;
 use watershed_catalog::CatalogError;
 use watershed_influxql::{bind, parse_statements};
@@ -53,7 +57,7 @@ use watershed_query::{Params, QueryError, QueryOptions, QueryOutput};
 /// The most bytes of one message from a client. The original takes 100 MiB.
 const MESSAGE_BYTES_MAX: usize = 100 << 20;
 
-/// The gRPC routes.
+/// The gRPC routes: Flight, over gRPC-Web too, health and reflection.
 pub(crate) fn routes(state: HttpState) -> axum::Router {
     let flight = Flight {
         state,
@@ -68,8 +72,14 @@ pub(crate) fn routes(state: HttpState) -> axum::Router {
     tokio::spawn(async move {
         reporter.set_serving::<FlightServiceServer<Flight>>().await;
     });
-    let mut routes = tonic::service::RoutesBuilder::default();
-    routes.add_service(service).add_service(health);
+    let mut routes = RoutesBuilder::default();
+    let web = GrpcWebLayer::new();
+    routes
+        .add_service(web.layer(service))
+        .add_service(web.layer(health));
+    if let Err(error) = reflection::add_to(&mut routes) {
+        tracing::error!(%error, "there is no server reflection");
+    }
     routes
         .routes()
         .prepare()

@@ -19,6 +19,7 @@ pub(crate) mod statements;
 mod write;
 
 use crate::auth::{AuthError, Authenticator, Authorization, Identity, SchemeCase, Secret};
+use crate::cors::Origin;
 use crate::metrics::Metrics;
 pub(crate) use admission::Admission;
 pub use admission::{Pressure, Refusal};
@@ -58,6 +59,8 @@ pub struct HttpSettings {
     pub in_flight_bytes_max: u64,
     /// How long a client may send nothing in the middle of a request.
     pub silence_max: Duration,
+    /// Whose web pages browsers let in.
+    pub cors_origins: Vec<Origin>,
     /// The version that answers and headers carry.
     pub version: String,
 }

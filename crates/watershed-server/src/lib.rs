@@ -10,12 +10,14 @@
 
 pub mod auth;
 mod bind;
+mod cors;
 mod flight;
 mod http;
 pub mod local;
 mod metrics;
 mod serve;
 
+pub use cors::{Origin, OriginError};
 pub use http::{HttpSettings, Pressure, Refusal};
 pub use metrics::{Metrics, Reason};
 pub use serve::{Parts, Server};

@@ -1,6 +1,7 @@
 //! One port for HTTP/1.1, HTTP/2 and gRPC.
 
 use crate::auth::Authenticator;
+use crate::cors;
 use crate::flight;
 use crate::http::{self, Admission, BodyBuffers, HttpSettings, HttpState, Pressure};
 use crate::metrics::Metrics;
@@ -90,7 +91,11 @@ impl Server {
             admission,
             body_buffers: body_buffers.clone(),
         };
-        let routes = flight::routes(state.clone()).merge(http::routes(state));
+        let cors = cors::layer(&state.settings.cors_origins);
+        let mut routes = flight::routes(state.clone()).merge(http::routes(state));
+        if let Some(cors) = cors {
+            routes = routes.layer(cors);
+        }
         Self {
             routes,
             silence_max,

@@ -28,7 +28,7 @@ use watershed_query::{Executors, Limits, QueryEngine, Settings as QuerySettings}
 use watershed_router::{Router, Settings as RouterSettings, WriteSink};
 use watershed_server::auth::{Authenticator, Secret};
 use watershed_server::local::{LocalRows, LocalSink};
-use watershed_server::{HttpSettings, Metrics, Parts, Server};
+use watershed_server::{HttpSettings, Metrics, Origin, Parts, Server};
 use watershed_storage::LocalStore;
 
 /// What a single-machine server is told.
@@ -42,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) writes_max: usize,
     pub(crate) in_flight_bytes_max: u64,
     pub(crate) silence_max: Duration,
+    pub(crate) cors_origins: Vec<Origin>,
     pub(crate) partial_writes: bool,
     pub(crate) wal_bytes_max: u64,
     pub(crate) buffer_bytes_max: u64,
@@ -130,6 +131,7 @@ pub(crate) async fn node(settings: Settings, queries: Executors) -> anyhow::Resu
             writes_max: settings.writes_max,
             in_flight_bytes_max: in_flight_bytes_max(&settings),
             silence_max: settings.silence_max,
+            cors_origins: settings.cors_origins.clone(),
             version: format!("watershed-{}", env!("CARGO_PKG_VERSION")),
         },
         authenticator: Authenticator::new(

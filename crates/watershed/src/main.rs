@@ -1,5 +1,6 @@
 //! The `watershed` command: server and client in one binary.
 
+mod allocator;
 mod assemble;
 mod ballast;
 mod cli;
@@ -7,15 +8,10 @@ mod priority;
 mod telemetry;
 
 use clap::Parser as _;
-use mimalloc::MiMalloc;
 use std::process::ExitCode;
 
-// Requests are parsed on one thread and dropped on another; the allocator of glibc then grows without end
-// (docs/decisions/0005).
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::give_back_soon();
     let cli = cli::Cli::parse();
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use arrow::datatypes::{
 use datafusion::common::{Result, exec_err, internal_err, plan_err};
 use datafusion::logical_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
 use datafusion::logical_expr::{
-    PartitionEvaluator, Signature, Volatility, WindowUDF, WindowUDFImpl,
+    Documentation, PartitionEvaluator, Signature, Volatility, WindowUDF, WindowUDFImpl,
 };
 use datafusion::physical_expr::expressions::Literal;
 use std::sync::Arc;
@@ -56,6 +56,10 @@ struct Change {
 impl WindowUDFImpl for Change {
     fn name(&self) -> &str {
         self.name
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        super::documents::of(self.name())
     }
 
     fn signature(&self) -> &Signature {

@@ -6,7 +6,8 @@ use arrow::datatypes::{DataType, IntervalUnit, TimeUnit, TimestampNanosecondType
 use chrono_tz::Tz;
 use datafusion::common::{Result, ScalarValue, internal_err, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use std::sync::{Arc, LazyLock};
 
@@ -36,6 +37,10 @@ struct DateBinWallclock {
 impl ScalarUDFImpl for DateBinWallclock {
     fn name(&self) -> &str {
         "date_bin_wallclock"
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        super::documents::of(self.name())
     }
 
     fn signature(&self) -> &Signature {

@@ -4,7 +4,8 @@ use super::date_bin_wallclock::bin_argument_types;
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use std::sync::Arc;
 
@@ -45,6 +46,10 @@ struct Marker {
 impl ScalarUDFImpl for Marker {
     fn name(&self) -> &str {
         self.name
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        super::documents::of(self.name())
     }
 
     fn signature(&self) -> &Signature {

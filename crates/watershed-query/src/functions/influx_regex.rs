@@ -5,7 +5,8 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, internal_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use regex::Regex;
 use std::sync::Arc;
@@ -41,6 +42,10 @@ struct Match {
 impl ScalarUDFImpl for Match {
     fn name(&self) -> &str {
         self.name
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        super::documents::of(self.name())
     }
 
     fn signature(&self) -> &Signature {

@@ -1,39 +1,20 @@
 //! Integers where InfluxDB means something else than DataFusion.
 
 use arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::functions::core::coalesce;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use std::sync::Arc;
 
-/// Makes casts of integers to timestamps count nanoseconds.
+/// Makes a cast of an integer to a timestamp count nanoseconds: `x::Timestamp(s)::Timestamp(ns)` as
+/// `x::Timestamp(ns)`, if `x` is an integer.
 ///
 /// DataFusion's SQL planner writes such a cast as one to seconds inside one to nanoseconds; InfluxDB
 /// documents `1643610630123000000::TIMESTAMP` as nanoseconds.
-pub(crate) fn integers_as_nanoseconds(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let rewritten = plan.transform_up_with_subqueries(|node| {
-        let schema = merge_schema(&node.inputs());
-        // The names of columns are made from the expressions, so that they must stay as they are.
-        let names = NamePreserver::new(&node);
-        node.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let rewritten = expr.transform_up(|expr| Ok(without_seconds(expr, &schema)))?;
-            Ok(rewritten.update_data(|expr| name.restore(expr)))
-        })
-    })?;
-    if rewritten.transformed {
-        rewritten.data.recompute_schema()
-    } else {
-        Ok(rewritten.data)
-    }
-}
-
-/// `x::Timestamp(s)::Timestamp(ns)` as `x::Timestamp(ns)`, if `x` is an integer.
-fn without_seconds(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+pub(super) fn without_seconds(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let direct = match &expr {
         Expr::Cast(outer) => match outer.expr.as_ref() {
             Expr::Cast(inner) => direct_cast(outer, inner, schema),
@@ -54,6 +35,57 @@ fn direct_cast(outer: &Cast, inner: &Cast, schema: &DFSchema) -> Option<Cast> {
         && matches!(through, DataType::Timestamp(TimeUnit::Second, _))
         && matches!(inner.expr.get_type(schema), Ok(DataType::Int64));
     rewritten.then(|| Cast::new_from_field(inner.expr.clone(), Arc::clone(&outer.field)))
+}
+
+/// A choice between `BIGINT UNSIGNED` and signed integers is a `BIGINT`, as arithmetic is ([`MixedIntegers`]).
+///
+/// `nvl` and `ifnull` are the same as `coalesce`, and exact: by themselves they would take both for floats. `nullif`
+/// gives its first argument or null, and has the type of it.
+pub(super) fn choice_as_integer(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let to = match &expr {
+        Expr::ScalarFunction(call) if is_mixed(&call.args, schema) => match call.func.name() {
+            "coalesce" | "nvl" | "ifnull" | "greatest" | "least" => DataType::Int64,
+            "nullif" => match call.args.first().map(|first| first.get_type(schema)) {
+                Some(Ok(first)) => first,
+                _ => return Transformed::no(expr),
+            },
+            _ => return Transformed::no(expr),
+        },
+        Expr::Case(case) => {
+            let chosen = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+            let chosen = chosen.chain(case.else_expr.as_deref());
+            match is_mixed(chosen, schema) {
+                true => DataType::Int64,
+                false => return Transformed::no(expr),
+            }
+        }
+        _ => return Transformed::no(expr),
+    };
+    let exact = match expr {
+        Expr::ScalarFunction(call) if matches!(call.func.name(), "nvl" | "ifnull") => {
+            coalesce().call(call.args)
+        }
+        other => other,
+    };
+    Transformed::yes(Expr::Cast(Cast::new(Box::new(exact), to)))
+}
+
+/// Whether there are unsigned and signed integers, and nothing else but nulls.
+fn is_mixed<'a>(exprs: impl IntoIterator<Item = &'a Expr>, schema: &DFSchema) -> bool {
+    let types = exprs.into_iter().map(|expr| expr.get_type(schema));
+    match types.collect::<Result<Vec<_>>>() {
+        Ok(types) => are_mixed(&types),
+        Err(_) => false,
+    }
+}
+
+/// Whether there are unsigned and signed integers, and nothing else but nulls.
+pub(super) fn are_mixed(types: &[DataType]) -> bool {
+    types.contains(&DataType::UInt64)
+        && types.iter().any(DataType::is_signed_integer)
+        && types
+            .iter()
+            .all(|data_type| data_type.is_integer() || data_type.is_null())
 }
 
 /// Arithmetic between `BIGINT UNSIGNED` and signed integers gives a `BIGINT`.

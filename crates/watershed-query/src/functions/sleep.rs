@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
 use datafusion::logical_expr::async_udf::{AsyncScalarUDF, AsyncScalarUDFImpl};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,10 @@ struct Sleep {
 impl ScalarUDFImpl for Sleep {
     fn name(&self) -> &str {
         "sleep"
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        super::documents::of(self.name())
     }
 
     fn signature(&self) -> &Signature {

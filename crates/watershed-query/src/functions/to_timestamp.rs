@@ -5,7 +5,7 @@ use datafusion::common::Result;
 use datafusion::config::ConfigOptions;
 use datafusion::functions::datetime::to_timestamp_nanos;
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 use std::sync::Arc;
 
@@ -24,6 +24,10 @@ struct ToTimestamp {
 impl ScalarUDFImpl for ToTimestamp {
     fn name(&self) -> &str {
         "to_timestamp"
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        super::documents::of(self.name())
     }
 
     fn signature(&self) -> &Signature {

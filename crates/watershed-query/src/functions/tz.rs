@@ -4,8 +4,8 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit, TimestampNanosecondType};
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
 };
 use std::sync::{Arc, LazyLock};
 
@@ -31,6 +31,10 @@ struct InZone {
 impl ScalarUDFImpl for InZone {
     fn name(&self) -> &str {
         "tz"
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        super::documents::of(self.name())
     }
 
     fn signature(&self) -> &Signature {

@@ -23,7 +23,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, Projection, lit,
 };
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Replaces the marker functions in a plan. Plans without any come back as they are.
@@ -285,8 +285,7 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
     let Some(node) = gap_fill_below(&projection.input) else {
         return Ok(Transformed::no(LogicalPlan::Projection(projection)));
     };
-    let plain = plain_columns(&projection.expr, is_fill)?;
-    let mut fills = Fills::new(node, plain);
+    let mut wanted = Wanted::of(&projection.expr, node)?;
     let mut exprs = Vec::with_capacity(projection.expr.len());
     for expr in projection.expr {
         let name = expr.schema_name().to_string();
@@ -296,8 +295,9 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
                 return Ok(Transformed::no(expr));
             };
             let (at, column) = filled_column(call, &expr, node)?;
-            let filled = fills.add(at, column, call)?;
-            Ok(Transformed::yes(Expr::Column(filled)))
+            Ok(Transformed::yes(Expr::Column(
+                wanted.column(at, call, column),
+            )))
         })?;
         let same = plain.data.schema_name().to_string() == name;
         exprs.push(if same {
@@ -306,65 +306,97 @@ fn fill_projection(projection: Projection) -> Result<Transformed<LogicalPlan>> {
             plain.data.alias(name)
         });
     }
-    let Fills {
-        strategies, copies, ..
-    } = fills;
-    let input = with_strategies(Arc::unwrap_or_clone(projection.input), &strategies, &copies)?;
+    let input = wanted.filled(Arc::unwrap_or_clone(projection.input))?;
     let projection = Projection::try_new(exprs, Arc::new(input))?;
     Ok(Transformed::yes(LogicalPlan::Projection(projection)))
 }
 
-/// The columns that expressions name outside of fill functions.
-fn plain_columns(exprs: &[Expr], is_fill: impl Fn(&Expr) -> bool) -> Result<HashSet<Column>> {
-    let mut columns = HashSet::new();
-    for expr in exprs {
-        expr.apply(|expr| match expr {
-            call if is_fill(call) => Ok(TreeNodeRecursion::Jump),
-            Expr::Column(column) => {
-                columns.insert(column.clone());
+/// How a projection wants the columns of the gap filling below it.
+#[derive(Default)]
+struct Wanted {
+    /// Columns that are wanted as they are.
+    plain: HashSet<usize>,
+    /// The ways in which each column is wanted filled.
+    fills: BTreeMap<usize, Vec<&'static str>>,
+    /// The columns that are there once more, with the way they are filled and their name.
+    copies: Vec<(usize, &'static str, Column)>,
+}
+
+impl Wanted {
+    fn of(exprs: &[Expr], node: &GapFill) -> Result<Self> {
+        let mut wanted = Self::default();
+        for expr in exprs {
+            expr.apply(|expr| {
+                if let Some(call @ (LOCF | INTERPOLATE)) = marker(expr) {
+                    let (at, _) = filled_column(call, expr, node)?;
+                    let ways = wanted.fills.entry(at).or_default();
+                    if !ways.contains(&call) {
+                        ways.push(call);
+                    }
+                    return Ok(TreeNodeRecursion::Jump);
+                }
+                if let Expr::Column(column) = expr {
+                    wanted.plain.insert(node.schema.index_of_column(column)?);
+                }
                 Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        Ok(wanted)
+    }
+
+    /// The column that is filled in that way: a copy, if it is wanted in another way too.
+    fn column(&mut self, at: usize, call: &'static str, column: Column) -> Column {
+        let ways = self.fills.get(&at).map_or(0, Vec::len);
+        if ways == 1 && !self.plain.contains(&at) {
+            return column;
+        }
+        let known = self.copies.iter();
+        if let Some((_, _, copy)) = known.clone().find(|(of, way, _)| (*of, *way) == (at, call)) {
+            return copy.clone();
+        }
+        let copy = Column::new_unqualified(format!("{call}({})", column.flat_name()));
+        self.copies.push((at, call, copy.clone()));
+        copy
+    }
+
+    /// The plan with the columns filled as they are wanted, in the gap filling that [`gap_fill_below`] finds.
+    fn filled(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        if let LogicalPlan::Filter(mut filter) = plan {
+            let input = self.filled(Arc::unwrap_or_clone(filter.input))?;
+            filter.input = Arc::new(input);
+            return Ok(LogicalPlan::Filter(filter));
+        }
+        let Some(node) = gap_fill_below(&plan) else {
+            return Ok(plan);
+        };
+        let columns = node.input.schema().columns();
+        let mut spec = node.spec.clone();
+        let copied = |at: &usize| self.copies.iter().any(|(of, _, _)| of == at);
+        for (at, ways) in self.fills.iter().filter(|(at, _)| !copied(at)) {
+            spec.fills.retain(|(of, _)| of != at);
+            spec.fills.extend(ways.first().map(|way| (*at, fill(way))));
+        }
+        let mut input = node.input.clone();
+        if !self.copies.is_empty() {
+            for (at, (_, way, _)) in self.copies.iter().enumerate() {
+                spec.fills.push((columns.len() + at, fill(way)));
             }
-            _ => Ok(TreeNodeRecursion::Continue),
-        })?;
+            let copies = self.copies.iter();
+            let copies =
+                copies.map(|(of, _, copy)| Expr::Column(columns[*of].clone()).alias(&copy.name));
+            let exprs = columns.iter().cloned().map(Expr::Column).chain(copies);
+            let copied = Projection::try_new(exprs.collect(), Arc::new(input))?;
+            input = LogicalPlan::Projection(copied);
+        }
+        Ok(extension(GapFill::try_new(input, spec)?))
     }
-    Ok(columns)
 }
 
-/// Which columns of a gap filling are filled how.
-struct Fills {
-    /// Columns that are also wanted as they are.
-    plain: HashSet<Column>,
-    /// How many columns there are without copies.
-    columns: usize,
-    strategies: Vec<(usize, Fill)>,
-    /// Columns of which a copy is filled, with the names of the copies, which come after all others.
-    copies: Vec<(Column, String)>,
-}
-
-impl Fills {
-    fn new(node: &GapFill, plain: HashSet<Column>) -> Self {
-        Self {
-            plain,
-            columns: node.schema.fields().len(),
-            strategies: Vec::new(),
-            copies: Vec::new(),
-        }
-    }
-
-    /// Has the column at `at` filled by the function `name`; returns where the result is.
-    fn add(&mut self, at: usize, column: Column, name: &str) -> Result<Column> {
-        if !self.plain.contains(&column) {
-            add_strategy(&mut self.strategies, at, name)?;
-            return Ok(column);
-        }
-        let known = self.copies.iter().position(|(copied, _)| *copied == column);
-        let copy = known.unwrap_or_else(|| {
-            let filled = format!("{} filled", column.flat_name());
-            self.copies.push((column, filled));
-            self.copies.len() - 1
-        });
-        add_strategy(&mut self.strategies, self.columns + copy, name)?;
-        Ok(Column::new_unqualified(self.copies[copy].1.clone()))
+/// What a fill function means.
+fn fill(name: &str) -> Fill {
+    match name {
+        LOCF => Fill::Previous,
+        _ => Fill::Linear,
     }
 }
 
@@ -390,66 +422,6 @@ fn filled_column(name: &str, call: &Expr, node: &GapFill) -> Result<(usize, Colu
         return plan_err!("{name} must be called on an aggregate column in a gap-filling query");
     }
     Ok((at, column.clone()))
-}
-
-fn add_strategy(strategies: &mut Vec<(usize, Fill)>, at: usize, name: &str) -> Result<()> {
-    let fill = if name == LOCF {
-        Fill::Previous
-    } else {
-        Fill::Linear
-    };
-    match strategies.iter().find(|(column, _)| *column == at) {
-        Some((_, known)) if *known != fill => {
-            plan_err!("multiple fill strategies for the same column")
-        }
-        Some(_) => Ok(()),
-        None => {
-            strategies.push((at, fill));
-            Ok(())
-        }
-    }
-}
-
-/// The same plan with other strategies, and copies of columns, in the gap filling that [`gap_fill_below`] finds.
-fn with_strategies(
-    plan: LogicalPlan,
-    strategies: &[(usize, Fill)],
-    copies: &[(Column, String)],
-) -> Result<LogicalPlan> {
-    match plan {
-        LogicalPlan::Filter(mut filter) => {
-            let input = with_strategies(Arc::unwrap_or_clone(filter.input), strategies, copies)?;
-            filter.input = Arc::new(input);
-            Ok(LogicalPlan::Filter(filter))
-        }
-        other => {
-            let Some(node) = gap_fill_below(&other) else {
-                return Ok(other);
-            };
-            let mut spec = node.spec.clone();
-            spec.fills
-                .retain(|(at, _)| strategies.iter().all(|(column, _)| column != at));
-            spec.fills.extend(strategies.iter().cloned());
-            let input = with_copies(node.input.clone(), copies)?;
-            Ok(extension(GapFill::try_new(input, spec)?))
-        }
-    }
-}
-
-fn with_copies(plan: LogicalPlan, copies: &[(Column, String)]) -> Result<LogicalPlan> {
-    if copies.is_empty() {
-        return Ok(plan);
-    }
-    let mut exprs: Vec<Expr> = plan
-        .schema()
-        .columns()
-        .into_iter()
-        .map(Expr::Column)
-        .collect();
-    let copies = copies.iter();
-    exprs.extend(copies.map(|(column, name)| Expr::Column(column.clone()).alias(name)));
-    let projection = Projection::try_new(exprs, Arc::new(plan))?;
-    Ok(LogicalPlan::Projection(projection))
 }
 
 /// A timestamp's nanoseconds.

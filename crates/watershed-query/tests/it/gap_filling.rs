@@ -119,12 +119,6 @@ async fn markers_out_of_place_are_refused() {
         ),
         (
             format!(
-                "SELECT {bin} AS t, locf(avg(temp)), interpolate(avg(temp)) FROM home WHERE {RANGE} GROUP BY t"
-            ),
-            "multiple fill strategies for the same column",
-        ),
-        (
-            format!(
                 "SELECT {bin} AS t, room, locf(room), count(*) FROM home WHERE {RANGE} GROUP BY t, room"
             ),
             "locf must be called on an aggregate column in a gap-filling query",

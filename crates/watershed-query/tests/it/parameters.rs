@@ -189,3 +189,100 @@ async fn a_query_gives_the_columns_that_were_described() {
         .to_string();
     assert!(shown.contains("| 10 "), "{shown}");
 }
+
+#[tokio::test]
+async fn values_where_planning_needs_a_constant() {
+    let world = world().await;
+    let text = |text: &str| ParamValue::String(text.to_owned());
+    let params = || {
+        Params::from_iter([
+            ("zone".to_owned(), text("Europe/Oslo")),
+            ("every".to_owned(), text("1 hour")),
+            ("host".to_owned(), text("it's")),
+            ("n".to_owned(), ParamValue::I64(-5)),
+            ("f".to_owned(), ParamValue::F64(1e300)),
+            ("u".to_owned(), ParamValue::U64(u64::MAX)),
+            ("yes".to_owned(), ParamValue::Bool(true)),
+            ("none".to_owned(), ParamValue::Null),
+        ])
+    };
+    let cases = [
+        ("tz(time, $zone)", "2024-01-01T09:00:00+01:00"),
+        ("time + INTERVAL $every", "2024-01-01T09:00:00"),
+        ("date_bin($every, time)", "2024-01-01T08:00:00"),
+        (
+            "date_bin(INTERVAL $every, tz(time, $zone))",
+            "2024-01-01T09:00:00+01:00",
+        ),
+        (
+            "date_bin_wallclock($every, tz(time, $zone))",
+            "2024-01-01T09:00:00+01:00",
+        ),
+        // In the text with a zone all other values stand too.
+        (
+            "concat(tz(time, $zone), $host, $n, $u, $yes, $none)",
+            "2024-01-01T09:00:00+01:00it's-518446744073709551615true",
+        ),
+        (
+            "CASE WHEN tz(time, $zone) IS NULL THEN 0 ELSE $f END",
+            "1e300",
+        ),
+    ];
+    for (expr, expected) in cases {
+        let sql = format!("SELECT {expr} AS x FROM cpu ORDER BY time LIMIT 1");
+        let batches = world.sql_with(&sql, params()).await;
+        let batches = batches.unwrap_or_else(|error| panic!("{expr}: {error}"));
+        let shown = arrow::util::display::array_value_to_string(batches[0].column(0), 0).unwrap();
+        assert_eq!(shown, expected, "{expr}");
+        let described = world
+            .engine
+            .describe_sql(&world.database, &sql, params())
+            .await;
+        let described = described.unwrap().schema;
+        assert_eq!(
+            described.field(0).data_type(),
+            batches[0].column(0).data_type(),
+            "{expr}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_time_of_an_integer_counts_nanoseconds() {
+    let world = world().await;
+    let params = Params::from_iter([("t".to_owned(), ParamValue::I64(1_643_610_630_123_000_001))]);
+    let batches = world
+        .sql_with("SELECT $t::TIMESTAMP AS t", params)
+        .await
+        .unwrap();
+    let shown = arrow::util::display::array_value_to_string(batches[0].column(0), 0).unwrap();
+    assert_eq!(shown, "2022-01-31T06:30:30.123000001");
+}
+
+#[tokio::test]
+async fn what_needs_its_value_for_planning_is_told() {
+    let world = world().await;
+    for expr in ["tz(time, $zone)", "time + INTERVAL $every"] {
+        let sql = format!("SELECT {expr} FROM cpu");
+        let described = world
+            .engine
+            .describe_sql(&world.database, &sql, Params::new())
+            .await;
+        let error = described.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{expr}");
+        let text = error.to_string();
+        assert!(
+            text.ends_with(
+                "such as a zone or an interval, needs its value together with the query."
+            ),
+            "{text}"
+        );
+    }
+    let sql = "SELECT tz(time, $zone) FROM cpu WHERE host = $h";
+    let params = Params::from_iter([("zone".to_owned(), ParamValue::String("UTC".to_owned()))]);
+    let error = world.sql_with(sql, params).await.unwrap_err().to_string();
+    assert!(
+        error.contains("No value found for placeholder with name $h"),
+        "{error}"
+    );
+}

@@ -40,6 +40,7 @@ pub(super) fn of_query(error: &QueryError) -> Status {
     let text = match error {
         QueryError::Statement(text) => return of_statement(text),
         QueryError::Execution(cause) => format!("{EXECUTION}{}", cause.strip_backtrace()),
+        QueryError::Exhausted(cause) => format!("{EXECUTION}{cause}"),
         other => other.to_string(),
     };
     Status::new(code, cut(text))

@@ -1,7 +1,7 @@
 //! Tickets.
 //!
-//! A ticket is tried as protobuf `Any` with our type, then as the bare message, then as JSON. Only an
-//! `Any` that says it is ours and isn't fails at once.
+//! A ticket is tried as protobuf `Any` with our type, then as the bare message, then as JSON. An `Any` that says it is ours
+//! and isn't fails at once, and so does one of another type.
 
 use super::metadata::database_name;
 use super::query_param::{self, QueryParam};
@@ -18,6 +18,9 @@ use watershed_query::Params;
 
 /// The type URL of [`ReadInfo`] in an `Any`.
 const READ_INFO_URL: &str = "type.googleapis.com/influxdata.iox.querier.v1.ReadInfo";
+
+/// What the type URLs of messages begin with.
+const TYPE_URLS: &str = "type.googleapis.com/";
 
 /// The language of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +94,13 @@ struct JsonTicket {
 
 fn invalid_ticket() -> Status {
     Status::invalid_argument("Invalid ticket. Error: Invalid ticket")
+}
+
+fn unknown_type(type_url: &str) -> Status {
+    Status::invalid_argument(format!(
+        "Invalid ticket. Error: Invalid ticket: it is a {type_url}, expected one of GetFlightInfo, a {READ_INFO_URL}, or \
+         JSON"
+    ))
 }
 
 impl ReadTicket {
@@ -174,8 +184,12 @@ impl ReadTicket {
     /// `InvalidArgument` for anything else, and for a name that is no database name.
     pub(super) fn decode(bytes: &Bytes) -> Result<Self, Status> {
         if let Ok(any) = Any::decode(bytes.as_ref())
-            && any.type_url == READ_INFO_URL
+            && any.type_url.starts_with(TYPE_URLS)
         {
+            // Read as the bare message, the type of another would be the database.
+            if any.type_url != READ_INFO_URL {
+                return Err(unknown_type(&any.type_url));
+            }
             let info = ReadInfo::decode(any.value.as_ref()).map_err(|_| invalid_ticket())?;
             return Self::from_info(info);
         }

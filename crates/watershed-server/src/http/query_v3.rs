@@ -4,6 +4,8 @@
 //! array of row objects), `jsonl`, `csv`, `pretty` (a table of text), `parquet` and `arrow` (a stream of Arrow IPC);
 //! without a name the header `Accept` decides. Rows are written as they come in all of them ([`respond`]).
 
+mod calendar;
+mod csv;
 mod encode;
 mod format;
 mod respond;

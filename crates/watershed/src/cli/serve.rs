@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use watershed_query::{Executors, Limits};
+use watershed_server::Origin;
 use watershed_server::auth::Secret;
 
 /// The fewest characters of an operator token that a person chose.
@@ -64,6 +65,15 @@ pub(super) struct ServeArgs {
     /// between requests.
     #[arg(long, value_name = "SECONDS", env = "WATERSHED_SILENCE_MAX", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     silence_max: u32,
+    /// Web pages that browsers let talk to the server: their origins, such as https://app.example, or * for all
+    /// [default: none].
+    #[arg(
+        long,
+        value_name = "ORIGIN,…",
+        env = "WATERSHED_CORS_ORIGINS",
+        value_delimiter = ','
+    )]
+    cors_origins: Vec<Origin>,
     /// Refuse a whole request for one bad line, instead of storing the good ones.
     #[arg(long, env = "WATERSHED_WITHOUT_PARTIAL_WRITES")]
     without_partial_writes: bool,
@@ -237,6 +247,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Settings> {
         writes_max: args.writes_max.max(1),
         in_flight_bytes_max: args.in_flight_bytes_max,
         silence_max: Duration::from_secs(args.silence_max.into()),
+        cors_origins: args.cors_origins.clone(),
         partial_writes: !args.without_partial_writes,
         wal_bytes_max: args.wal_bytes_max,
         buffer_bytes_max: args.buffer_bytes_max,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod auth;
+mod browser;
 mod cli;
 mod crash;
 mod disk_full;
@@ -18,8 +19,10 @@ mod msgpack;
 mod overload;
 mod proxy;
 mod query;
+mod reflection;
 mod running_queries;
 mod scenario;
 mod server;
+mod sql_faults;
 mod wal;
 mod write_errors;

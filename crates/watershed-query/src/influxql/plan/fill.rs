@@ -11,6 +11,7 @@ use crate::influxql::error::Result;
 use crate::influxql::functions::Class;
 use crate::influxql::functions::arguments::forecast;
 use crate::influxql::relation::{TIME, column};
+use crate::influxql::scalar::Buckets;
 use crate::influxql::types::{ValueType, instant};
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::count::count_udaf;
@@ -124,20 +125,32 @@ impl Planner<'_> {
         else {
             return Ok(plan);
         };
-        let start = |bound: Option<i64>| bound.and_then(|bound| buckets.start(bound));
-        let grid = Grid {
-            first: start(clauses.grid.lower),
-            last: start(clauses.grid.upper),
-            step: buckets.step(),
-        };
-        let time = self.query.groups.len();
+        let last = clauses.grid.upper.and_then(|upper| buckets.start(upper));
+        let values = self.query.groups.len() + 1;
         let fills = columns.iter().enumerate();
-        let fills = fills.map(|(at, column)| (time + 1 + at, column.fill(clauses.fill)));
+        let fills = fills.map(|(at, column)| (values + at, column.fill(clauses.fill)));
+        self.on_grid(plan, buckets, last, fills.collect())
+    }
+
+    /// With rows for all buckets of the statement up to the last one. `plan` has the result keys first.
+    fn on_grid(
+        &self,
+        plan: LogicalPlan,
+        buckets: &Buckets,
+        last: Option<i64>,
+        fills: Vec<(usize, gap_fill::Fill)>,
+    ) -> Result<LogicalPlan> {
+        let lower = self.query.clauses.grid.lower;
+        let time = self.query.groups.len();
         let spec = gap_fill::Spec {
             groups: (0..time).collect(),
             time,
-            grid,
-            fills: fills.collect(),
+            grid: Grid {
+                first: lower.and_then(|lower| buckets.start(lower)),
+                last,
+                step: buckets.step(),
+            },
+            fills,
             constants: constants(&plan),
             nulls_first: false,
         };
@@ -186,21 +199,8 @@ impl Planner<'_> {
             .collect();
         exprs.push(lit(true).alias(REAL));
         let plan = LogicalPlanBuilder::from(plan).project(exprs)?.build()?;
-        let time = self.query.groups.len();
-        let spec = gap_fill::Spec {
-            groups: (0..time).collect(),
-            time,
-            grid: Grid {
-                first: clauses.grid.lower.and_then(|lower| buckets.start(lower)),
-                last: self.last_bucket(clauses.grid.upper),
-                step: buckets.step(),
-            },
-            fills: Vec::new(),
-            constants: constants(&plan),
-            nulls_first: false,
-        };
-        let node = Arc::new(GapFill::try_new(plan, spec)?);
-        Ok(LogicalPlan::Extension(Extension { node }))
+        let last = self.last_bucket(clauses.grid.upper);
+        self.on_grid(plan, buckets, last, Vec::new())
     }
 
     /// Without the bucket that was read only for the window functions, and the rows they leave empty.

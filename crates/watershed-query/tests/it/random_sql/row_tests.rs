@@ -150,7 +150,10 @@ pub(super) fn test(dice: &mut Dice, depth: u32, times: bool) -> Test {
     }
 }
 
-const COMPARISONS: [(&str, fn(Ordering) -> bool); 7] = [
+/// Whether a comparison holds.
+type Holds = fn(Ordering) -> bool;
+
+const COMPARISONS: [(&str, Holds); 7] = [
     ("=", Ordering::is_eq),
     ("<>", Ordering::is_ne),
     ("!=", Ordering::is_ne),

@@ -23,6 +23,11 @@ fn errors_have_the_code_and_the_beginning_that_clients_know() {
         "Error while execution Flight SQL stream: sort\ncaused by\nResources exhausted: the pool is empty",
     );
     check(
+        QueryError::Exhausted("max-select-series limit exceeded".into()),
+        Code::ResourceExhausted,
+        "Error while execution Flight SQL stream: max-select-series limit exceeded",
+    );
+    check(
         QueryError::Statement("unknown function nope()".into()),
         Code::InvalidArgument,
         "Error while planning query: unknown function nope()",

@@ -77,6 +77,19 @@ fn what_is_no_ticket_is_refused() {
 }
 
 #[test]
+fn a_message_of_another_type_is_not_read_as_a_database() {
+    let other = Any {
+        type_url: "type.googleapis.com/arrow.flight.protocol.sql.CommandStatementQuery".to_owned(),
+        value: Bytes::from_static(b"\x0a\x08SELECT 1"),
+    };
+    let error = ReadTicket::decode(&other.encode_to_vec().into()).unwrap_err();
+    assert_eq!(error.code(), tonic::Code::InvalidArgument);
+    let text = "Invalid ticket. Error: Invalid ticket: it is a \
+                type.googleapis.com/arrow.flight.protocol.sql.CommandStatementQuery, expected";
+    assert!(error.message().starts_with(text), "{}", error.message());
+}
+
+#[test]
 fn tickets_of_ours_come_back_as_they_went() {
     let database = DatabaseName::new("a/b").unwrap();
     let any = Any {

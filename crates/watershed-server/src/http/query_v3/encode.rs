@@ -1,10 +1,11 @@
 //! Rows as bytes, batch by batch. No format holds more than a few batches, but Parquet, which holds a row
 //! group.
 
+use super::calendar::{self, OutOfRange};
+use super::csv;
 use super::format::Format;
 use super::text_table::TextTable;
 use arrow::array::RecordBatch;
-use arrow::csv::WriterBuilder;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
@@ -26,18 +27,22 @@ pub(super) enum EncodeError {
     Parquet(#[from] ParquetError),
     #[error("{0}")]
     Hydrate(#[from] watershed_storage::Error),
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
 }
 
 impl EncodeError {
-    /// Whether the format has no place for a type of a column: then the query has to ask for another type.
-    pub(super) const fn is_unsupported_type(&self) -> bool {
+    /// Whether the format has no place for a type of a column or for a value: then the query has to ask for another one.
+    pub(super) const fn is_unsupported(&self) -> bool {
         matches!(
             self,
-            Self::Arrow(
-                ArrowError::CsvError(_)
-                    | ArrowError::JsonError(_)
-                    | ArrowError::NotYetImplemented(_)
-            ) | Self::Parquet(ParquetError::NYI(_) | ParquetError::ArrowError(_))
+            Self::OutOfRange(_)
+                | Self::Arrow(
+                    ArrowError::CsvError(_)
+                        | ArrowError::JsonError(_)
+                        | ArrowError::NotYetImplemented(_)
+                )
+                | Self::Parquet(ParquetError::NYI(_) | ParquetError::ArrowError(_))
         )
     }
 }
@@ -62,6 +67,12 @@ enum Kind {
     Arrow(Option<StreamWriter<Vec<u8>>>),
 }
 
+impl Kind {
+    const fn is_text(&self) -> bool {
+        !matches!(self, Self::Parquet(_) | Self::Arrow(_))
+    }
+}
+
 impl Encoder {
     /// The batches must have that schema, and no dictionaries.
     pub(super) fn new(format: Format, schema: SchemaRef) -> Self {
@@ -83,7 +94,7 @@ impl Encoder {
     pub(super) fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match &mut self.kind {
             Kind::Json(_) => out.push(b'['),
-            Kind::Csv => csv(&RecordBatch::new_empty(self.schema.clone()), true, out)?,
+            Kind::Csv => csv::header(&self.schema, out),
             Kind::JsonLines | Kind::Pretty(_) => {}
             Kind::Parquet(writer) => {
                 let compression = Compression::ZSTD(ZstdLevel::default());
@@ -108,6 +119,9 @@ impl Encoder {
         if batch.num_rows() == 0 {
             return Ok(());
         }
+        if self.kind.is_text() {
+            calendar::check(batch)?;
+        }
         match &mut self.kind {
             Kind::Json(some_rows) => json(batch, some_rows, out)?,
             Kind::JsonLines => {
@@ -117,7 +131,7 @@ impl Encoder {
                 writer.write(batch)?;
                 writer.finish()?;
             }
-            Kind::Csv => csv(batch, false, out)?,
+            Kind::Csv => csv::rows(batch, out)?,
             Kind::Pretty(table) => table.batch(batch, out)?,
             Kind::Parquet(Some(writer)) => {
                 writer.write(batch)?;
@@ -172,13 +186,6 @@ fn json(batch: &RecordBatch, some_rows: &mut bool, out: &mut Vec<u8>) -> Result<
     }
     out.extend_from_slice(inner);
     Ok(())
-}
-
-fn csv(batch: &RecordBatch, header: bool, out: &mut Vec<u8>) -> Result<(), ArrowError> {
-    WriterBuilder::new()
-        .with_header(header)
-        .build(out)
-        .write(batch)
 }
 
 #[cfg(test)]

@@ -49,9 +49,7 @@ impl Failure {
     fn into_answer(self) -> ApiError {
         match self {
             Self::Query(error) => query_error(&error),
-            Self::Encode(error) if error.is_unsupported_type() => {
-                ApiError::invalid(error.to_string())
-            }
+            Self::Encode(error) if error.is_unsupported() => ApiError::invalid(error.to_string()),
             Self::Encode(error) => ApiError::internal(&error),
             Self::Task(error) => ApiError::internal(&error),
         }

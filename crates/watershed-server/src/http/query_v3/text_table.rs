@@ -1,16 +1,21 @@
 //! A table of text for people, written while its rows come.
 //!
-//! Columns are as wide as the first rows need, [`MEASURED_ROWS_MAX`] of them. A longer cell further down pushes the rest of
-//! its line to the right.
+//! Columns are as wide as the first rows need, [`MEASURED_ROWS_MAX`] of them and [`WIDTH_MAX`] at most. A longer cell pushes
+//! the rest of its line to the right.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use std::io::Write as _;
 
 /// Rows that are held until the widths are known: more than a person reads.
 const MEASURED_ROWS_MAX: usize = 8192;
+
+/// Bytes of cells that are held until then.
+const MEASURED_BYTES_MAX: usize = 1 << 20;
+
+/// The widest a column gets: a long text must not make thousands of short ones as long.
+const WIDTH_MAX: usize = 1000;
 
 pub(super) struct TextTable {
     names: Vec<String>,
@@ -18,8 +23,8 @@ pub(super) struct TextTable {
 }
 
 enum State {
-    /// Rows that wait for the widths.
-    Measuring(Vec<Vec<String>>),
+    /// Rows that wait for the widths, and their bytes.
+    Measuring(Vec<Vec<String>>, usize),
     Writing(Vec<usize>),
 }
 
@@ -28,7 +33,7 @@ impl TextTable {
         let names = schema.fields().iter().map(|field| field.name().clone());
         Self {
             names: names.collect(),
-            state: State::Measuring(Vec::new()),
+            state: State::Measuring(Vec::new(), 0),
         }
     }
 
@@ -46,9 +51,10 @@ impl TextTable {
             let texts = texts.collect::<Result<Vec<_>, _>>()?;
             match &mut self.state {
                 State::Writing(widths) => line(widths, &texts, out),
-                State::Measuring(held) => {
+                State::Measuring(held, bytes) => {
+                    *bytes += texts.iter().map(String::len).sum::<usize>();
                     held.push(texts);
-                    if held.len() >= MEASURED_ROWS_MAX {
+                    if held.len() >= MEASURED_ROWS_MAX || *bytes >= MEASURED_BYTES_MAX {
                         self.begin(out);
                     }
                 }
@@ -64,12 +70,16 @@ impl TextTable {
 
     /// Writes the head and what is held, once.
     fn begin(&mut self, out: &mut Vec<u8>) -> &[usize] {
-        if let State::Measuring(held) = &mut self.state {
+        if let State::Measuring(held, _) = &mut self.state {
             let held = std::mem::take(held);
-            let mut widths: Vec<usize> = self.names.iter().map(|name| width(name)).collect();
+            let mut widths: Vec<usize> = self
+                .names
+                .iter()
+                .map(|name| width(name).min(WIDTH_MAX))
+                .collect();
             for row in &held {
                 for (known, cell) in widths.iter_mut().zip(row) {
-                    *known = (*known).max(width(cell));
+                    *known = (*known).max(width(cell).min(WIDTH_MAX));
                 }
             }
             rule(&widths, out);
@@ -82,7 +92,7 @@ impl TextTable {
         }
         match &self.state {
             State::Writing(widths) => widths,
-            State::Measuring(_) => &[],
+            State::Measuring(..) => &[],
         }
     }
 }
@@ -104,11 +114,14 @@ fn rule(widths: &[usize], out: &mut Vec<u8>) {
 /// A row; as many lines as its cells have.
 fn line(widths: &[usize], cells: &[String], out: &mut Vec<u8>) {
     let height = cells.iter().map(|cell| cell.lines().count()).max();
-    for at in 0..height.unwrap_or(0).max(1) {
-        for (width, cell) in widths.iter().zip(cells) {
-            let text = cell.lines().nth(at).unwrap_or_default();
-            // Writing to memory does not fail.
-            let _ = write!(out, "| {text:width$} ");
+    let mut lines: Vec<_> = cells.iter().map(|cell| cell.lines()).collect();
+    for _ in 0..height.unwrap_or(0).max(1) {
+        for (width, cell) in widths.iter().zip(&mut lines) {
+            let text = cell.next().unwrap_or_default();
+            let missing = width.saturating_sub(text.chars().count());
+            out.extend_from_slice(b"| ");
+            out.extend_from_slice(text.as_bytes());
+            out.resize(out.len() + missing + 1, b' ');
         }
         out.extend_from_slice(b"|\n");
     }

@@ -65,3 +65,27 @@ fn a_long_table_is_written_before_it_ends() {
         "| longer than the first | 7    |\n+------+------+\n"
     );
 }
+
+#[test]
+fn a_long_cell_does_not_make_others_as_long() {
+    let long = "x".repeat(100_000);
+    let out = written(&[batch(&[Some("a"), Some(&long), Some("b\nc")], 0)]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 8);
+    let width = WIDTH_MAX + 8;
+    for line in [0, 1, 2, 3, 5, 6, 7] {
+        assert_eq!(lines[line].len(), width, "{}", lines[line]);
+    }
+    assert_eq!(lines[4], format!("| {long} | 1 |"));
+}
+
+#[test]
+fn few_long_cells_are_not_held() {
+    let long = "x".repeat(MEASURED_BYTES_MAX / 2);
+    let mut table = TextTable::new(&batch(&[], 0).schema());
+    let mut out = Vec::new();
+    table.batch(&batch(&[Some(&long)], 0), &mut out).unwrap();
+    assert!(out.is_empty());
+    table.batch(&batch(&[Some(&long)], 1), &mut out).unwrap();
+    assert!(out.len() > MEASURED_BYTES_MAX);
+}

@@ -3,19 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use crate::{DEFAULT_CATALOG, DEFAULT_SCHEMA};
+use crate::{DEFAULT_CATALOG, DEFAULT_SCHEMA, faults};
 use datafusion::common::{DataFusionError, SchemaError};
 use watershed_influxql::closest;
 
 /// How DataFusion ends its advice on names in capital letters: with a setting that clients can't change.
 const SETTING: &str =
     " or disable the datafusion.sql_parser.enable_ident_normalization configuration";
-
-/// How DataFusion's texts about faults of its own begin and end.
-const BUG: (&str, &str) = (
-    "Internal error: ",
-    "in our issue tracker: https://github.com/apache/datafusion/issues",
-);
 
 /// What stands before and after the words of a function that refuses its arguments.
 const COERCION: (&str, &str) = (
@@ -35,30 +29,36 @@ const REFUSALS: [&str; 5] = [
 const READ_ONLY: &str = "Queries only read: SELECT, WITH, VALUES, EXPLAIN, SHOW and DESCRIBE. Rows are written as \
                          line protocol.";
 
+const WITHOUT_VALUES: &str = "The placeholders have no values here. What has to be a constant for planning, such as a \
+                              zone or an interval, needs its value together with the query.";
+
 /// An error with advice that is a line of its own.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}\n{hint}")]
-struct Hinted {
+#[error("{error}\n{advice}")]
+struct Advised {
     #[source]
     error: DataFusionError,
-    hint: String,
+    advice: String,
 }
 
 /// The text of an error of planning for a client: cause and advice.
 pub(crate) fn text(error: &DataFusionError) -> String {
-    let hinted = match error {
-        DataFusionError::External(error) => error.downcast_ref::<Hinted>(),
+    let advised = match error {
+        DataFusionError::External(error) => error.downcast_ref::<Advised>(),
         _ => None,
     };
-    if let Some(Hinted { error, hint }) = hinted {
-        return format!("{}\n{hint}", text(error));
+    if let Some(Advised { error, advice }) = advised {
+        return format!("{}\n{advice}", text(error));
+    }
+    if let Some(text) = faults::of_query(error) {
+        return format!("Error during planning: {text}");
     }
     match error.find_root() {
         // Whatever is wrong inside has to be told whole.
         DataFusionError::Internal(_) => error.strip_backtrace(),
-        DataFusionError::Plan(_) => {
-            own_refusal(without_bug_report(outside_rules(error).strip_backtrace()))
-        }
+        DataFusionError::Plan(_) => own_refusal(faults::without_bug_report(
+            outside_rules(error).strip_backtrace(),
+        )),
         _ if missing_column(error).is_some() => error.strip_backtrace().replace(SETTING, ""),
         _ => outside_rules(error).strip_backtrace(),
     }
@@ -72,18 +72,6 @@ fn outside_rules(mut error: &DataFusionError) -> &DataFusionError {
         error = cause;
     }
     error
-}
-
-/// Wrong arguments of some functions are taken for a bug of DataFusion first, and said to be wrong
-/// afterwards; the second half is for the client.
-fn without_bug_report(text: String) -> String {
-    match (text.find(BUG.0), text.find(BUG.1)) {
-        (Some(start), Some(end)) if start < end => {
-            let rest = text[end + BUG.1.len()..].trim_start_matches(['.', ' ']);
-            format!("{}{rest}", &text[..start])
-        }
-        _ => text,
-    }
 }
 
 /// What a function of ours says about its arguments is enough; DataFusion puts it between what it tried and
@@ -101,13 +89,13 @@ fn own_refusal(text: String) -> String {
 /// The error with advice, if there is any: the table that was probably meant, that a text was taken for a
 /// column, that a window function has no window, or that queries only read. `sql` is the query, `tables` are
 /// those of its database.
-pub(crate) fn with_hint<'a>(
+pub(crate) fn with_advice<'a>(
     error: DataFusionError,
     sql: &str,
     tables: impl IntoIterator<Item = &'a str>,
     is_window_function: impl Fn(&str) -> bool,
 ) -> DataFusionError {
-    let hint = if let Some(table) = missing_table(&error) {
+    let advice = if let Some(table) = missing_table(&error) {
         closest(table, tables).map(did_you_mean)
     } else if let Some(column) = missing_column(&error) {
         text_in_double_quotes(column, sql)
@@ -119,9 +107,24 @@ pub(crate) fn with_hint<'a>(
     } else {
         is_refusal(&error).then(|| READ_ONLY.to_owned())
     };
-    match hint {
-        Some(hint) => DataFusionError::External(Box::new(Hinted { error, hint })),
+    match advice {
+        Some(advice) => DataFusionError::External(Box::new(Advised { error, advice })),
         None => error,
+    }
+}
+
+/// An error of a plan that was made without the values of its placeholders, with advice, if it may be about these.
+pub(crate) fn with_values(error: DataFusionError) -> DataFusionError {
+    let other = match &error {
+        DataFusionError::External(error) => error.is::<Advised>(),
+        _ => false,
+    };
+    match error.find_root() {
+        DataFusionError::Plan(_) | DataFusionError::NotImplemented(_) if !other => {
+            let advice = WITHOUT_VALUES.to_owned();
+            DataFusionError::External(Box::new(Advised { error, advice }))
+        }
+        _ => error,
     }
 }
 

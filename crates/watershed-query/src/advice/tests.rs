@@ -1,9 +1,9 @@
 use super::*;
 use datafusion::common::{Column, plan_datafusion_err};
 
-fn hinted(error: DataFusionError, sql: &str) -> String {
+fn advised(error: DataFusionError, sql: &str) -> String {
     let tables = ["cpu", "Disk", "disk usage", "mem"];
-    text(&with_hint(error, sql, tables, |name| name == "lag"))
+    text(&with_advice(error, sql, tables, |name| name == "lag"))
 }
 
 fn no_table(name: &str) -> DataFusionError {
@@ -25,7 +25,7 @@ fn check_table(name: &str, advice: Option<&str>) {
         Some(advice) => format!("{expected}\n{advice}"),
         None => expected,
     };
-    assert_eq!(hinted(no_table(name), ""), expected);
+    assert_eq!(advised(no_table(name), ""), expected);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn far_names_and_other_schemas_get_no_advice() {
 #[test]
 fn columns_in_capital_letters_are_to_be_quoted_and_no_setting_is_named() {
     assert_eq!(
-        hinted(no_column("temp"), "SELECT Temp FROM cpu"),
+        advised(no_column("temp"), "SELECT Temp FROM cpu"),
         "Schema error: No field named temp. Did you mean 'cpu.\"Temp\"'?\nColumn names are case sensitive. \
          You can use double quotes to refer to the cpu.\"Temp\" column.\nValid fields are cpu.\"Temp\"."
     );
@@ -57,10 +57,10 @@ fn columns_in_capital_letters_are_to_be_quoted_and_no_setting_is_named() {
 
 #[test]
 fn a_text_in_double_quotes_is_noticed() {
-    let shown = hinted(no_column("it's"), "SELECT * FROM cpu WHERE host = \"it's\"");
+    let shown = advised(no_column("it's"), "SELECT * FROM cpu WHERE host = \"it's\"");
     let advice = "\nDouble quotes are for names. If it is a text, write 'it''s'.";
     assert!(shown.ends_with(advice), "{shown}");
-    let shown = hinted(
+    let shown = advised(
         no_column("nope"),
         "SELECT nope FROM cpu WHERE host = 'nope'",
     );
@@ -69,7 +69,7 @@ fn a_text_in_double_quotes_is_noticed() {
 
 #[test]
 fn advice_does_not_change_the_kind() {
-    let error = with_hint(no_table("public.iox.cpi"), "", ["cpu"], |_| false);
+    let error = with_advice(no_table("public.iox.cpi"), "", ["cpu"], |_| false);
     let kind = crate::error::datafusion_kind(&error);
     assert_eq!(kind, watershed_model::ErrorKind::Invalid);
 }
@@ -96,7 +96,7 @@ fn rules_of_the_optimizer_are_named_for_faults_inside_alone() {
 
 #[test]
 fn a_window_function_needs_a_window() {
-    let shown = hinted(
+    let shown = advised(
         plan_datafusion_err!("Invalid function 'lag'.\nDid you mean 'lower'?"),
         "",
     );
@@ -104,7 +104,7 @@ fn a_window_function_needs_a_window() {
         shown.ends_with("\nIt is a window function: lag(…) OVER (ORDER BY time)."),
         "{shown}"
     );
-    let shown = hinted(
+    let shown = advised(
         plan_datafusion_err!("Invalid function 'lug'.\nDid you mean 'lag'?"),
         "",
     );
