@@ -3,13 +3,14 @@
 use crate::catalog::{DEFAULT_CATALOG, DEFAULT_SCHEMA, catalog_list};
 use crate::functions;
 use crate::in_order::OrderedScans;
+use crate::logical_rules::logical_rules;
 use crate::physical_rules::physical_rules;
 use crate::planner;
 use crate::running::StopSignal;
 use crate::scan::Sources;
 use crate::{
-    Limits, Params, QueryError, advice, interrupt, parameters, set_comparison, show_functions,
-    sql_size,
+    Limits, Params, QueryError, advice, dialect, interrupt, null_aware_in, parameters,
+    set_comparison, show_functions, sql_size,
 };
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, plan_err};
@@ -39,6 +40,7 @@ pub(crate) fn base_state(
         .with_config(config(target_partitions).with_extension(Arc::new(limits)))
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_optimizer_rules(logical_rules())
         .with_query_planner(Arc::new(planner::QueryPlanner))
         .with_physical_optimizer_rules(physical_rules())
         .with_physical_optimizer_rule(Arc::new(OrderedScans))
@@ -55,6 +57,12 @@ fn config(target_partitions: usize) -> SessionConfig {
         .with_batch_size(BATCH_ROWS)
         .with_target_partitions(target_partitions);
     never_view_types(config.options_mut());
+    // Expressions like `x IS TRUE` are never null, but computed by one of which only its inputs tell: the check
+    // would take that for another column and refuse the query.
+    config
+        .options_mut()
+        .execution
+        .skip_physical_aggregate_schema_check = true;
     config
 }
 
@@ -178,7 +186,8 @@ impl Session {
     pub(crate) async fn sql(&self, text: &str, params: &Params) -> Result<LogicalPlan, QueryError> {
         sql_size::check(text)?;
         let plan = self.bound(text, params).await.and_then(|plan| {
-            let plan = functions::mended(set_comparison::named_apart(plan)?)?;
+            let plan = set_comparison::named_apart(null_aware_in::with_nulls(plan)?)?;
+            let plan = functions::mended(plan)?;
             match plan.schema().fields().is_empty() {
                 true => plan_err!("the query has no columns; write SELECT * for all of a table"),
                 false => Ok(plan),
@@ -201,10 +210,10 @@ impl Session {
     /// Values are put into the plan, where the types that their places ask for are known. Where a plan can't be made
     /// without them, because a zone or an interval has to be a constant, they are put into the text.
     async fn bound(&self, text: &str, params: &Params) -> Result<LogicalPlan, DataFusionError> {
-        let dialect = self.state.config_options().sql_parser.dialect;
-        let mut statement = self.state.sql_to_statement(text, &dialect)?;
+        let depth = self.state.config_options().sql_parser.recursion_limit.get();
+        let mut statement = dialect::statement(text, depth)?;
         if let Some(query) = show_functions::query(&statement) {
-            statement = self.state.sql_to_statement(&query, &dialect)?;
+            statement = dialect::statement(&query, depth)?;
         }
         if params.is_empty() {
             return self.planned(statement).await;

@@ -4,6 +4,7 @@
 
 mod rows;
 mod world;
+mod writes;
 
 mod early_columns;
 mod errors;
@@ -16,6 +17,7 @@ mod limits;
 mod metadata;
 mod model;
 mod parameters;
+mod random_sql;
 mod scans;
 mod sleep;
 mod slt;

@@ -1,24 +1,14 @@
 //! Whatever is where: a query sees what a map of all rows would give.
 
 use crate::rows::{Key, Rows, Value};
-use crate::world::{World, days};
+use crate::world::World;
+use crate::writes::{Fate, write};
 use arrow::util::pretty::pretty_format_batches;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, HashMap};
-use watershed_model::{CounterRange, NANOS_PER_DAY, PartitionKey};
+use std::collections::BTreeMap;
+use watershed_model::NANOS_PER_DAY;
 use watershed_storage::arrow_schema;
-
-/// What happens to a batch after it was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// Becomes a file, together with what came before it and is in no file yet.
-    Persisted,
-    /// The same, and the buffer has not let it go yet.
-    PersistedAndBuffered,
-    /// Stays in memory unless something after it is persisted.
-    Buffered,
-}
 
 fn fate() -> impl Strategy<Value = Fate> {
     prop_oneof![
@@ -58,65 +48,6 @@ fn batches() -> impl Strategy<Value = Vec<(Rows, Fate)>> {
     vec((rows, fate()), 1..8)
 }
 
-/// The batches of a partition that are in memory only.
-#[derive(Default)]
-struct Pending {
-    rows: Vec<(Rows, CounterRange)>,
-}
-
-/// Writes the batches, and gives all rows as they should be.
-async fn write(world: &World, batches: Vec<(Rows, Fate)>) -> Rows {
-    let table = world
-        .table("cpu", "host:tag region:tag usage:f64 idle:i64")
-        .await;
-    let mut model = Rows::default();
-    let mut pending: HashMap<PartitionKey, Pending> = HashMap::new();
-    for (rows, fate) in batches {
-        let counter = world.next_counter();
-        for (key, fields) in &rows.0 {
-            model.write(key.clone(), fields.clone());
-        }
-        for (partition, rows) in days(rows) {
-            let counters = CounterRange {
-                min: counter,
-                max: counter,
-            };
-            let waiting = pending.entry(partition.clone()).or_default();
-            waiting.rows.push((rows, counters));
-            if fate == Fate::Buffered {
-                continue;
-            }
-            let (all, counters) = united(&waiting.rows);
-            world
-                .file_piece_at(&table, partition.clone(), all, counters)
-                .await;
-            for (rows, counters) in waiting.rows.drain(..) {
-                if fate == Fate::PersistedAndBuffered {
-                    world.buffer_piece_at(&table, partition.clone(), rows, counters);
-                }
-            }
-        }
-    }
-    for (partition, waiting) in pending {
-        for (rows, counters) in waiting.rows {
-            world.buffer_piece_at(&table, partition.clone(), rows, counters);
-        }
-    }
-    model
-}
-
-fn united(pieces: &[(Rows, CounterRange)]) -> (Rows, CounterRange) {
-    let mut all = Rows::default();
-    let mut counters = pieces[0].1;
-    for (rows, range) in pieces {
-        counters.max = range.max;
-        for (key, fields) in &rows.0 {
-            all.write(key.clone(), fields.clone());
-        }
-    }
-    (all, counters)
-}
-
 /// Runs a query over all columns and compares it with the rows of the model that pass `keep`.
 async fn compare(
     world: &World,
@@ -154,7 +85,10 @@ type Fields = BTreeMap<String, Value>;
 
 async fn check(batches: Vec<(Rows, Fate)>) {
     let world = World::new().await;
-    let model = write(&world, batches).await;
+    world
+        .table("cpu", "host:tag region:tag usage:f64 idle:i64")
+        .await;
+    let model = write(&world, "cpu", &batches).await;
     compare(&world, &model, "true", |_, _| true).await;
     let day = "1970-01-02T00:00:00.000000002Z";
     compare(&world, &model, &format!("time >= '{day}'"), |key, _| {
