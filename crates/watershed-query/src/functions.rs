@@ -8,8 +8,8 @@ mod documents;
 pub(crate) mod gap_fill_markers;
 mod influx_regex;
 mod integers;
+mod may_be_null;
 mod mended;
-
 mod selector;
 mod sleep;
 mod to_timestamp;

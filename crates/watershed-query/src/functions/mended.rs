@@ -3,8 +3,10 @@
 //! 1. Integers that become times, and choices between integers of both kinds ([`integers`](super::integers)).
 //! 2. The branches of a `UNION`, which are such a choice too.
 //! 3. `string_agg(DISTINCT tag, … ORDER BY tag)`.
+//! 4. `(SELECT …)` as a value, which is null when there is no row.
 
 use super::integers::{are_mixed, choice_as_integer, without_seconds};
+use super::may_be_null::may_be_null;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
@@ -44,7 +46,30 @@ pub(crate) fn mended(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn mended_expr(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     without_seconds(expr, schema)
         .transform_data(|expr| Ok(choice_as_integer(expr, schema)))?
-        .transform_data(|expr| distinct_texts(expr, schema))
+        .transform_data(|expr| distinct_texts(expr, schema))?
+        .transform_data(scalar_subquery)
+}
+
+/// DataFusion takes a subquery for never null whose column is never null, though it may have no row. About a row of the
+/// outer query it becomes an outer join, for which that is known.
+fn scalar_subquery(expr: Expr) -> Result<Transformed<Expr>> {
+    let Expr::ScalarSubquery(mut subquery) = expr else {
+        return Ok(Transformed::no(expr));
+    };
+    let schema = Arc::clone(subquery.subquery.schema());
+    let columns = schema.columns();
+    // Several columns are refused elsewhere.
+    let ([column], true) = (columns.as_slice(), subquery.outer_ref_columns.is_empty()) else {
+        return Ok(Transformed::no(Expr::ScalarSubquery(subquery)));
+    };
+    if schema.field(0).is_nullable() {
+        return Ok(Transformed::no(Expr::ScalarSubquery(subquery)));
+    }
+    let value = may_be_null(Expr::Column(column.clone()))
+        .alias_qualified(column.relation.clone(), column.name.clone());
+    let projection = Projection::try_new(vec![value], subquery.subquery)?;
+    subquery.subquery = Arc::new(LogicalPlan::Projection(projection));
+    Ok(Transformed::yes(Expr::ScalarSubquery(subquery)))
 }
 
 /// Where some branches have unsigned and others signed integers, all have a `BIGINT`.
