@@ -13,6 +13,7 @@ use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceC
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
     InputDistributionRequirements, PlanProperties,
@@ -87,10 +88,15 @@ fn ordered(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan
         between.push(Arc::clone(&input));
         input = below;
     }
-    let Some(sort) = input.downcast_ref::<SortExec>() else {
-        return Ok(None);
+    let order = match (
+        input.downcast_ref::<SortExec>(),
+        input.downcast_ref::<SortPreservingMergeExec>(),
+    ) {
+        (Some(sort), _) => sort.expr().clone(),
+        (_, Some(merge)) => merge.expr().clone(),
+        _ => return Ok(None),
     };
-    let order = OrderingRequirements::from(sort.expr().clone());
+    let order = OrderingRequirements::from(order);
     let mut plan: Arc<dyn ExecutionPlan> = Arc::new(OrderedOffset::new(input, limit.skip(), order));
     for projection in between.into_iter().rev() {
         let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);

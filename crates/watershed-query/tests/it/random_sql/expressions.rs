@@ -132,7 +132,9 @@ impl Scope {
         match dice.below(5) {
             0 => format!("{value} = {tag}"),
             1 => {
-                let values: Vec<String> = dice.some(&all, 1, 4).into_iter().map(quoted).collect();
+                let mut values: Vec<String> =
+                    dice.some(&all, 1, 4).into_iter().map(quoted).collect();
+                values.push(NOWHERE.to_owned());
                 let not = dice.pick(&["", "", "NOT "]);
                 format!("{tag} {not}IN ({})", values.join(", "))
             }
@@ -213,13 +215,24 @@ impl Scope {
         format!("{text} {op} {}", quoted(dice.pick(patterns)))
     }
 
+    /// All lists of a type have a value in common that no row has: of lists that have none DataFusion makes true or
+    /// false, also for null (`x NOT IN (1) OR x NOT IN (2)`). Lists of floats have no zeros: whether -0 is found among
+    /// them depends on how many there are.
     fn in_list(&self, dice: &mut Dice, depth: u32) -> String {
-        let kind = any_kind(dice);
+        let (kind, common) = *dice.pick(&[
+            &(Kind::Text, NOWHERE),
+            &(Kind::Time, "TIMESTAMP '1900-01-01'"),
+            &(Kind::Integer, "7777"),
+            &(Kind::Unsigned, "CAST(7777 AS BIGINT UNSIGNED)"),
+            &(Kind::Float, "7777.5"),
+        ]);
         let value = self.value(dice, kind, depth);
         let not = dice.pick(&["", "NOT "]);
         let mut list: Vec<String> = (0..dice.between(1, 5))
             .map(|_| literal(dice, kind))
+            .filter(|value| !["0.0", "-0.0"].contains(&value.as_str()))
             .collect();
+        list.push(common.to_owned());
         if dice.chance(15) {
             list.push("NULL".to_owned());
         }
@@ -369,6 +382,9 @@ pub(super) fn any_kind(dice: &mut Dice) -> Kind {
         &Kind::Bool,
     ])
 }
+
+/// A text that no row has.
+pub(super) const NOWHERE: &str = "'nowhere'";
 
 fn comparison(dice: &mut Dice) -> &'static str {
     dice.pick(&["=", "<>", "<", "<=", ">", ">="])

@@ -275,7 +275,15 @@ fn groups(dice: &mut Dice) -> Query {
         named(list.clone()).join(", ")
     );
     if !keys.is_empty() {
-        let sets = dice.pick(&["", "", "", "", "ROLLUP", "CUBE"]);
+        // A constant is one for DataFusion also where it is a group of several sets, and null in some.
+        let columns = scope.names();
+        let plain = keys
+            .iter()
+            .all(|key| columns.contains(key) || key.starts_with("date_bin"));
+        let sets = match plain {
+            true => dice.pick(&["", "", "", "", "ROLLUP", "CUBE"]),
+            false => "",
+        };
         body += &match sets {
             "" => format!(" GROUP BY {}", keys.join(", ")),
             sets => format!(" GROUP BY {sets} ({})", keys.join(", ")),

@@ -2,7 +2,7 @@
 
 use super::data::{HOSTS, MINUTE, NOTES, REGIONS, START};
 use super::dice::Dice;
-use super::expressions::written;
+use super::expressions::{NOWHERE, written};
 use crate::rows::{Key, Value};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -209,6 +209,8 @@ fn about_list(dice: &mut Dice) -> Test {
     let list = dice.some(&all, 1, 5);
     let (negated, with_null) = (dice.chance(40), dice.chance(20));
     let mut shown: Vec<String> = list.iter().map(|value| format!("'{value}'")).collect();
+    // As in other lists of texts.
+    shown.push(NOWHERE.to_owned());
     if with_null {
         shown.push("NULL".to_owned());
     }
