@@ -45,7 +45,7 @@ pub enum QueryError {
     Statement(String),
     /// A placeholder whose type nothing tells.
     #[error(
-        "Error while planning query: Unable to infer the type of parameter '{0}' in prepared statement"
+        "Error while planning query: Unable to infer the type of parameter '{0}' in prepared statement; say it, for example {0}::BIGINT or {0}::TEXT"
     )]
     ParameterType(String),
     /// It would read more partitions than whoever asks wants to allow.

@@ -261,7 +261,7 @@ fn binding_needs_a_row_and_types() {
         let untyped = client.prepare("SELECT $x".to_owned(), None).await;
         let error = untyped.map(drop).unwrap_err().to_string();
         assert!(
-            error.contains("Unable to infer the type of parameter '$x' in prepared statement"),
+            error.contains("Unable to infer the type of parameter '$x' in prepared statement; say it, for example $x::BIGINT"),
             "{error}"
         );
     });
