@@ -33,6 +33,11 @@ const PIECES_WAITING: usize = 2;
 const HELD_BYTES: usize = 256 << 10;
 const HELD_TIME: Duration = Duration::from_millis(50);
 
+/// How long a body waits before it fails. The connection drops what it has not written yet, which may be the whole
+/// answer so far where that compresses well; a client would not even see the status, and might take the request for
+/// one that did not arrive.
+const LAST_BYTES_TIME: Duration = Duration::from_millis(20);
+
 /// Why an answer ends early.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -88,13 +93,17 @@ pub(super) async fn respond(output: QueryOutput, format: Format) -> Result<Respo
     } else {
         let first = futures::stream::iter([Ok(Bytes::from(held))]);
         let rest = futures::stream::try_unfold(pieces, |mut pieces| async move {
-            let piece = pieces.next().await.inspect_err(|failure| {
-                tracing::warn!(
-                    error = chain(failure),
-                    "a query failed after its answer had begun"
-                );
-            })?;
-            Ok::<_, Failure>(piece.map(|piece| (piece, pieces)))
+            match pieces.next().await {
+                Ok(piece) => Ok(piece.map(|piece| (piece, pieces))),
+                Err(failure) => {
+                    tracing::warn!(
+                        error = chain(&failure),
+                        "a query failed after its answer had begun"
+                    );
+                    tokio::time::sleep(LAST_BYTES_TIME).await;
+                    Err(failure)
+                }
+            }
         });
         Body::from_stream(first.chain(rest))
     };
